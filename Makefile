@@ -1,0 +1,48 @@
+# make install | demo | test | test-fast | lint | bench — each does all it needs on a fresh machine.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3.11
+EXTRAS ?= train,dev
+.DEFAULT_GOAL := help
+.PHONY: help install java demo test test-fast lint format bench clean
+
+help:
+	@grep -E '^# make' Makefile | sed 's/^# //'
+
+# The stamp is as new as what was installed: a changed pin installs again.
+install: java $(VENV)/.installed
+
+java:
+	@deploy/install-java.sh
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@deploy/check-python.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt setuptools wheel
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
+	@touch $@
+
+demo: install
+	$(BIN)/tastemill run --dataset completejourney
+
+test: install
+	$(BIN)/python -m pytest
+
+test-fast: install
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m tests.benchmarks.bench
+
+clean:
+	rm -rf $(VENV) build dist lib/*.egg-info warehouse .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Default settings as package data, read with importlib.resources."""

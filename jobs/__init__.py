@@ -1,0 +1,1 @@
+"""The jobs of the line: one file, one verb and noun, one Delta table or two."""

@@ -1,0 +1,43 @@
+"""events, items, category_slots → examples: what the deep models learn from.
+
+Every example carries its profiles as of just before its event; rows after the cut of a backtest
+see the state at the cut, as they would have in life.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+
+from tastemill import job, tables
+from tastemill.config.load import Config
+from tastemill.examples import Recipe, build_examples
+from tastemill.profiles.categories import with_category_shares
+
+SECTIONS = ("dataset", "split", "profiles", "examples")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Rewrite the slice of one purpose."""
+    warehouse = job.open_warehouse(spark, cfg)
+    purpose = cfg.run.purpose
+    recipe = Recipe(
+        purpose, job.times_of(warehouse, cfg), cfg.dataset, cfg.profiles, cfg.examples
+    )
+    ds = str(recipe.moment.as_of.date())
+    index = warehouse.read(tables.ITEM_INDEX)
+    known = index.join(warehouse.read(tables.ITEMS), "item_id", "left")
+    slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
+    shares = with_category_shares(known, slots, cfg.profiles.num_categories)
+    events = warehouse.read(tables.EVENTS).join(warehouse.read(tables.USER_INDEX), "user_id")
+    examples = build_examples(events.join(index, "item_id"), shares.join(index, "item_id"), recipe)
+    warehouse.overwrite_slice(tables.EXAMPLES, examples, purpose)
+    return job.JobResult(warehouse.read(tables.EXAMPLES, where=purpose).count())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("build_examples", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""events, users, items → category_slots, user_profiles, item_profiles, as of one moment.
+
+A profile sees only events strictly before its moment, so the same code serves the backtest (as of
+the cut) and production (as of now).
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, tables
+from tastemill.config.load import Config
+from tastemill.profiles.categories import fit_category_slots, with_category_shares
+from tastemill.profiles.history import Moment
+from tastemill.profiles.items import build_item_profiles
+from tastemill.profiles.users import build_user_profiles
+from tastemill.sources.cleaning import as_table
+
+SECTIONS = ("dataset", "split", "profiles")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Rewrite the day's slice of the three tables."""
+    warehouse = job.open_warehouse(spark, cfg)
+    moment = Moment(job.times_of(warehouse, cfg).of(cfg.run.purpose))
+    ds, size = moment.as_of.date(), cfg.profiles.num_categories
+    events, items = warehouse.read(tables.EVENTS), warehouse.read(tables.ITEMS)
+    slots = fit_category_slots(events.where(moment.before), items, size)
+    rows = as_table(slots.withColumn("ds", F.lit(ds)), tables.CATEGORY_SLOTS)
+    warehouse.overwrite_slice(tables.CATEGORY_SLOTS, rows, str(ds))
+
+    known = warehouse.read(tables.ITEM_INDEX).join(items, "item_id", "left")
+    slots = warehouse.read(tables.CATEGORY_SLOTS, where=str(ds))
+    shares = with_category_shares(known, slots, size).persist()
+    numbered = events.join(warehouse.read(tables.USER_INDEX), "user_id")
+    users = build_user_profiles(
+        numbered,
+        shares,
+        warehouse.read(tables.USERS),
+        moment,
+        cfg.profiles,
+        cfg.dataset.positive_min,
+    )
+    warehouse.overwrite_slice(tables.USER_PROFILES, users, str(ds))
+    profiles = build_item_profiles(events, shares, known, moment, cfg.profiles)
+    warehouse.overwrite_slice(tables.ITEM_PROFILES, profiles, str(ds))
+    shares.unpersist()
+    return job.JobResult(warehouse.read(tables.USER_PROFILES, where=str(ds)).count())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("build_profiles", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

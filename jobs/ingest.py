@@ -1,0 +1,107 @@
+"""Raw files → events, users, items, their indexes, quarantine, ingested_files.
+
+The door of the line: every row of every file ends in a table or in quarantine with a reason, and
+reading a file twice changes nothing. What is written last says that the file was read, so a job
+killed before that reads it again.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, tables
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.errors import DataError, UsageError
+from tastemill.sources.batch import Batch, clean
+from tastemill.sources.completejourney import shipped_folder
+from tastemill.sources.fingerprint import as_ingested_files, fingerprints
+from tastemill.sources.indexing import new_index_rows
+from tastemill.sources.registry import source
+
+SECTIONS = ("dataset", "ingest")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Read the files that weren't read yet and add what they hold."""
+    warehouse = job.open_warehouse(spark, cfg)
+    reader, folder = source(cfg.dataset.source), data_folder(cfg)
+    now = datetime.now(UTC)
+    files = as_ingested_files(spark, reader.files(folder), reader.name, job.code_hash(), now)
+    known = warehouse.read_or_empty(tables.INGESTED_FILES)
+    if files.join(known, list(tables.INGESTED_FILES.keys), "left_anti").isEmpty():
+        return job.JobResult(0, detail="nothing new")
+    batch = clean(
+        reader.read(spark, folder),
+        warehouse.read_or_empty(tables.EVENTS),
+        source=reader.name,
+        allow_missing_time=cfg.dataset.allow_missing_time,
+        now=now,
+    )
+    events, quarantine = batch.events.persist(), batch.quarantine.persist()
+    rows, rejected = events.count(), quarantine.count()
+    _refuse_rubbish(rows, rejected, quarantine, cfg.ingest.max_quarantine_share)
+    warehouse.merge(tables.QUARANTINE, quarantine)
+    warehouse.merge(tables.USERS, batch.users, newer=("updated_at",))
+    warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",))
+    _extend_indexes(warehouse, batch, events)
+    warehouse.append_once(tables.EVENTS, events, f"ingest-{now.isoformat()}")
+    warehouse.merge(tables.INGESTED_FILES, files)
+    events.unpersist()
+    quarantine.unpersist()
+    return job.JobResult(rows, detail=f"{rejected} rows in quarantine")
+
+
+def data_folder(cfg: Config) -> Path:
+    """The folder named by --data, or the data that the package ships."""
+    if cfg.run.data:
+        return Path(cfg.run.data).expanduser().resolve()
+    if not source(cfg.dataset.source).shipped:
+        raise UsageError(
+            f"dataset {cfg.dataset.name} is not shipped",
+            fix=f"get it ({source(cfg.dataset.source).where}) and name its folder with --data",
+        )
+    return shipped_folder()
+
+
+def inputs(cfg: Config) -> dict[str, str]:
+    """The input files and their sha256: part of the stage key."""
+    return fingerprints(source(cfg.dataset.source).files(data_folder(cfg)))
+
+
+def _refuse_rubbish(rows: int, rejected: int, quarantine: DataFrame, limit: float) -> None:
+    if not rows and not rejected:
+        raise DataError("the files hold no rows", fix="check that they are complete")
+    if rejected <= limit * (rows + rejected):
+        return
+    reasons = quarantine.groupBy("reason").count().orderBy(F.desc("count")).limit(5).collect()
+    raise DataError(
+        f"{rejected} of {rows + rejected} rows break the rules; nothing was written",
+        expected=f"at most {limit:.0%}",
+        found=", ".join(f"{r['reason']} {r['count']}" for r in reasons),
+        fix="check the files, or raise ingest.max_quarantine_share",
+    )
+
+
+def _extend_indexes(warehouse: Warehouse, batch: Batch, events: DataFrame) -> None:
+    told = warehouse.read(tables.ITEMS).select(F.explode("categories").alias("category"))
+    ids = (
+        (tables.USER_INDEX, events.select("user_id").union(batch.users.select("user_id"))),
+        (tables.ITEM_INDEX, events.select("item_id").union(batch.items.select("item_id"))),
+        (tables.CATEGORY_INDEX, told),
+    )
+    for table, seen in ids:
+        key, idx = table.columns
+        warehouse.merge(table, new_index_rows(seen, warehouse.read_or_empty(table), key, idx))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("ingest", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""events → models, user_factors, item_factors: alternating least squares by MLlib.
+
+`als` learns from what was taken (implicit), `als_explicit` from the values given.
+"""
+
+import time
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from tastemill import job, models
+from tastemill.collaborative.als import AlsConfig, explicit_ratings, fit_als, implicit_ratings
+from tastemill.config.load import Config
+from tastemill.errors import UsageError
+from tastemill.examples import type_weight
+
+SECTIONS = ("dataset", "split", "als", "recommend")
+KINDS = ("als", "als_explicit")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Fit what the pass needs."""
+    warehouse = job.open_warehouse(spark, cfg)
+    kinds = job.kinds_to_fit(cfg, cfg.als.models)
+    if unknown := set(kinds) - set(KINDS):
+        raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
+    events = job.numbered_events(warehouse)
+    checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
+    saved: dict[str, str] = {}
+    for kind in kinds:
+        recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg.als, kind))
+        start = time.monotonic()
+        factors = fit_als(
+            _ratings(events, recipe, cfg),
+            cfg.als,
+            implicit=kind == "als",
+            checkpoints=checkpoints,
+        )
+        seconds = time.monotonic() - start
+        saved |= models.save(
+            warehouse, [models.Fitted(recipe, seconds, factors.items, factors.users)]
+        )
+    return job.JobResult(len(saved), saved)
+
+
+def _params(cfg: AlsConfig, kind: str) -> dict[str, object]:
+    unused = {"models", "seed"} | (set() if kind == "als" else {"alpha"})
+    return cfg.model_dump(exclude=unused)
+
+
+def _ratings(events: DataFrame, recipe: models.Recipe, cfg: Config) -> DataFrame:
+    if recipe.kind == "als_explicit":
+        return explicit_ratings(events, recipe.as_of)
+    return implicit_ratings(
+        events, recipe.as_of, cfg.dataset.positive_min, type_weight(cfg.dataset)
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("train_als", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

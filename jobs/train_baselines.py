@@ -1,0 +1,71 @@
+"""events → models, item_factors, user_factors: popularity, recent popularity, user and item means.
+
+The lists every other model has to beat, and what users without a history are shown.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, models
+from tastemill.collaborative import baselines
+from tastemill.config.load import Config
+from tastemill.errors import UsageError
+from tastemill.profiles.history import Moment
+
+SECTIONS = ("dataset", "split", "baselines", "recommend")
+KINDS = ("popularity", "recent_popularity", "bias")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Fit what the pass needs."""
+    warehouse = job.open_warehouse(spark, cfg)
+    kinds = job.kinds_to_fit(cfg, cfg.baselines.models)
+    if unknown := set(kinds) - set(KINDS):
+        raise UsageError("unknown baseline", expected=", ".join(KINDS), found=", ".join(unknown))
+    events = job.numbered_events(warehouse).persist()
+    fitted = [_fit(kind, events, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in kinds]
+    saved = models.save(warehouse, fitted) if fitted else {}
+    events.unpersist()
+    return job.JobResult(len(saved), saved)
+
+
+def _fit(kind: str, events: DataFrame, recipe: models.Recipe, cfg: Config) -> models.Fitted:
+    positive_min = cfg.dataset.positive_min
+    match kind:
+        case "popularity":
+            params = {"positive_min": positive_min}
+            items = baselines.popularity(events, recipe.as_of, positive_min)
+        case "recent_popularity":
+            days = cfg.baselines.recent_half_life_days
+            params = {"positive_min": positive_min, "half_life_days": days}
+            items = baselines.recent_popularity(events, recipe.as_of, positive_min, days)
+        case _:
+            return _fit_bias(events, recipe, cfg.baselines)
+    return models.Fitted(recipe.with_params(params), 0.0, items=baselines.as_factors(items))
+
+
+def _fit_bias(
+    events: DataFrame, recipe: models.Recipe, cfg: baselines.BaselinesConfig
+) -> models.Fitted:
+    params = {"item_prior": cfg.bias_item_prior, "user_prior": cfg.bias_user_prior}
+    ratings = events.where(Moment(recipe.as_of).before & F.col("value").isNotNull())
+    mean = baselines.rating_mean(ratings)
+    items = baselines.item_bias(ratings, mean, cfg.bias_item_prior)
+    users = baselines.user_bias(ratings, mean, items, cfg.bias_user_prior)
+    return models.Fitted(
+        recipe.with_params(params),
+        0.0,
+        items=baselines.as_factors(items),
+        users=baselines.as_factors(users),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("train_baselines", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

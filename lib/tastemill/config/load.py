@@ -1,0 +1,148 @@
+"""The whole configuration, put together from the sections of the parts and the layers of files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from tastemill.collaborative.als import AlsConfig
+from tastemill.collaborative.baselines import BaselinesConfig
+from tastemill.config.layers import (
+    Layer,
+    Values,
+    conf_root,
+    environment_layer,
+    merged,
+    settings_layer,
+    toml_layer,
+)
+from tastemill.config.sections import DatasetConfig, RunConfig, Section, SplitConfig
+from tastemill.errors import UsageError
+from tastemill.evaluation.config import EvaluationConfig
+from tastemill.examples import ExamplesConfig
+from tastemill.profiles.config import ProfilesConfig
+from tastemill.retrieval.config import RecommendConfig
+from tastemill.session import SessionConfig
+from tastemill.sources.config import IngestConfig
+from tastemill.training.config import DeepConfig
+
+
+class Config(Section):
+    """Everything a run can be told."""
+
+    session: SessionConfig = Field(default_factory=SessionConfig)
+    run: RunConfig = Field(default_factory=RunConfig)
+    dataset: DatasetConfig = Field(default_factory=DatasetConfig)
+    split: SplitConfig = Field(default_factory=SplitConfig)
+    ingest: IngestConfig = Field(default_factory=IngestConfig)
+    profiles: ProfilesConfig = Field(default_factory=ProfilesConfig)
+    examples: ExamplesConfig = Field(default_factory=ExamplesConfig)
+    baselines: BaselinesConfig = Field(default_factory=BaselinesConfig)
+    als: AlsConfig = Field(default_factory=AlsConfig)
+    deep: DeepConfig = Field(default_factory=DeepConfig)
+    recommend: RecommendConfig = Field(default_factory=RecommendConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which layers to read: what the command line says before any file is opened."""
+
+    dataset: str = ""
+    env: str = "local"
+    conf: str | None = None
+    params: str | None = None
+    settings: tuple[str, ...] = ()
+    benchmark: str | None = None
+
+
+def load_config(request: Request) -> Config:
+    """Read and check all layers.
+
+    Raises:
+        UsageError: names the key, the file that set it, what was expected and what was found.
+    """
+    values, origins = merged(_layers(request))
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, origins) from None
+
+
+def known_datasets(conf: str | None = None) -> list[str]:
+    """Names that --dataset takes."""
+    folder = conf_root(conf).joinpath("datasets")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith("toml"))
+
+
+def _layers(request: Request) -> list[Layer]:
+    root = conf_root(request.conf)
+    jobs = [f for f in root.joinpath("jobs").iterdir() if f.name.endswith(".toml")]
+    layers = [toml_layer(root.joinpath("base.toml"), required=False)]
+    layers += [toml_layer(f, required=True) for f in sorted(jobs, key=lambda f: f.name)]
+    if request.dataset:
+        layers.append(_dataset_layer(request))
+    if request.benchmark:
+        file = root.joinpath("benchmarks", f"{request.benchmark}.toml")
+        layers.append(toml_layer(file, required=True))
+    if request.params:
+        layers.append(toml_layer(Path(request.params), required=True))
+    layers.append(toml_layer(root.joinpath("env", f"{request.env}.toml"), required=True))
+    return [*layers, environment_layer(), settings_layer(request.settings)]
+
+
+def _dataset_layer(request: Request) -> Layer:
+    if request.dataset.endswith(".toml"):
+        layer = toml_layer(Path(request.dataset), required=True)
+        name = Path(request.dataset).stem
+    else:
+        known = known_datasets(request.conf)
+        if request.dataset not in known:
+            raise UsageError(
+                f"unknown dataset {request.dataset}",
+                expected="one of " + ", ".join(known) + ", or a .toml file",
+                fix="tastemill datasets lists what each needs",
+            )
+        name = request.dataset
+        file = conf_root(request.conf).joinpath("datasets", f"{name}.toml")
+        layer = toml_layer(file, required=True)
+    dataset = {"name": name, **layer.values.get("dataset", {})}
+    return Layer(layer.origin, {**layer.values, "dataset": dataset})
+
+
+def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    origin = next((origins[k] for k in _prefixes(key) if k in origins), "the defaults")
+    if problem["type"] == "extra_forbidden":
+        section: Sequence[str] = _siblings(problem["loc"])
+        return UsageError(
+            f"unknown key {key} in {origin}", expected="one of " + ", ".join(section), found=key
+        )
+    return UsageError(
+        f"{key} in {origin} is not usable",
+        expected=problem["msg"],
+        found=repr(problem.get("input")),
+        fix=f"correct it there, or with --set {key}=…",
+    )
+
+
+def _prefixes(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    model: type[Section] = Config
+    for part in loc[:-1]:
+        found = model.model_fields[str(part)].annotation
+        if not (isinstance(found, type) and hasattr(found, "model_fields")):
+            return []
+        model = found  # type: ignore[assignment]  # checked the line above
+    return sorted(model.model_fields)
+
+
+def as_values(config: Config) -> Values:
+    """The configuration as plain values, for records and hashes."""
+    return config.model_dump(mode="json")

@@ -1,0 +1,56 @@
+"""Sections that belong to the line as a whole; every other model stands beside its code."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Purpose = Literal["backtest", "production"]
+
+
+class Section(BaseModel):
+    """One table of the TOML files: unknown keys are refused, values can't be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunConfig(Section):
+    """What is run, on what, as of when."""
+
+    data: str = Field("", description="Folder of raw files; empty: what the package ships.")
+    warehouse: str = Field("", description="Path, URI or catalog.schema; empty: warehouse/<name>.")
+    artifacts: str = Field("", description="Folder of feeds, weights, reports; empty: beside it.")
+    purpose: Purpose = Field("backtest", description="Time of a single job: before the cut or now.")
+    valid_from: datetime | None = Field(None, description="Begin of valid; empty: worked out.")
+    cut: datetime | None = Field(None, description="Begin of test; empty: worked out.")
+    as_of: datetime | None = Field(
+        None, description="End of what production sees; empty: the day after the newest event."
+    )
+    refit: bool = Field(True, description="Fit the chosen model again on everything and publish.")
+    models: dict[str, str] = Field(
+        default_factory=dict, description="Model ids by kind; empty: the newest of the purpose."
+    )
+
+
+class DatasetConfig(Section):
+    """What a dataset is and how it wants to be judged."""
+
+    name: str = Field("", description="Name of the dataset, and of its warehouse.")
+    source: str = Field("", description="Reader of its files: movielens, completejourney.")
+    task: Literal["rating", "implicit"] = Field("implicit", description="What a label is.")
+    allow_missing_time: bool = Field(False, description="Whether events may lack a time.")
+    exclude_seen: bool = Field(True, description="Whether lists leave out what the user has had.")
+    min_item_events: int = Field(1, ge=1, description="Events that put an item in the catalogue.")
+    positive_min: float = Field(
+        0.0, description="Smallest value that counts as taken, in lists and in ranking metrics."
+    )
+    event_weights: dict[str, float] = Field(
+        default_factory=dict, description="Weight by event type; empty: every type weighs 1."
+    )
+
+
+class SplitConfig(Section):
+    """The global time split: newest events are the test."""
+
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="Share of events in test.")
+    valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the rest in valid.")

@@ -1,0 +1,100 @@
+"""Holds a table or a frame against its contract: names, types, owner, version."""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from pyspark.sql.column import Column
+
+from tastemill.errors import ContractError
+from tastemill.tables import Table
+
+
+def create_sql(name: str, table: Table, dataset: str) -> str:
+    """The statement that makes a table: columns, comments, checks and properties."""
+    properties = {
+        "tastemill.dataset": dataset,
+        "tastemill.contract": str(table.contract),
+        **{f"delta.constraints.{k}": v for k, v in table.checks.items()},
+    }
+    columns = ", ".join(_column_ddl(f) for f in table.schema)
+    listed = ", ".join(f"'{k}' = '{quoted(v)}'" for k, v in properties.items())
+    cluster = f"CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA {cluster} "
+        f"COMMENT '{quoted(table.row)}' TBLPROPERTIES ({listed})"
+    )
+
+
+def quoted(text: str) -> str:
+    """A text for use between single quotes in SQL."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def check_frame(table: Table, rows: DataFrame) -> None:
+    """Raise unless the frame has exactly the contract's columns and types, in any order."""
+    _check_columns(table, rows.schema, f"rows for {table.name}")
+
+
+def check_table(
+    table: Table, schema: T.StructType, properties: Mapping[str, str], dataset: str
+) -> None:
+    """Raise unless a stored table has the contract's columns, version and owner."""
+    _check_columns(table, schema, f"table {table.name}")
+    owner = properties.get("tastemill.dataset", dataset)
+    if owner != dataset:
+        raise ContractError(
+            f"the warehouse holds another dataset (table {table.name})",
+            expected=dataset,
+            found=owner,
+            fix="name another folder with --warehouse, or run with --dataset " + owner,
+        )
+    found = properties.get("tastemill.contract", "")
+    if found != str(table.contract):
+        raise ContractError(
+            f"table {table.name} was written under another version of its contract",
+            expected=f"version {table.contract}",
+            found=f"version {found or 'unknown'}",
+            fix="use the tastemill release that wrote it, or a new warehouse",
+        )
+
+
+def same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:
+    """The named columns of one side of a join as a text that can be compared.
+
+    A hash would skip nulls, and maps can't be hashed or compared at all.
+    """
+    parts = [
+        (
+            F.array_sort(F.map_entries(F.col(f"{side}.{c}")))
+            if isinstance(schema[c].dataType, T.MapType)
+            else F.col(f"{side}.{c}")
+        ).alias(c)
+        for c in columns
+    ]
+    return F.to_json(F.struct(*parts), {"ignoreNullFields": "false"})
+
+
+def _check_columns(table: Table, found: T.StructType, what: str) -> None:
+    wanted = {f.name: f.dataType.simpleString() for f in table.schema}
+    has = {f.name: f.dataType.simpleString() for f in found}
+    if wanted == has:
+        return
+    problems = [f"no column {n}" for n in wanted if n not in has]
+    problems += [f"unknown column {n}" for n in has if n not in wanted]
+    problems += [
+        f"{n} is {has[n]}, not {wanted[n]}" for n in wanted if n in has and has[n] != wanted[n]
+    ]
+    raise ContractError(
+        f"{what}: the columns break the contract",
+        expected=", ".join(f"{n} {t}" for n, t in wanted.items()),
+        found="; ".join(problems),
+        fix="compare with tastemill tables " + table.name,
+    )
+
+
+def _column_ddl(column: T.StructField) -> str:
+    null = "" if column.nullable else " NOT NULL"
+    comment = quoted(str(column.metadata.get("comment", "")))
+    return f"`{column.name}` {column.dataType.simpleString()}{null} COMMENT '{comment}'"

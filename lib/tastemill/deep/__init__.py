@@ -1,0 +1,1 @@
+"""Networks and losses: pure torch, no Spark; tensors in, tensors out."""

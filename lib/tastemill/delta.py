@@ -1,0 +1,223 @@
+"""The only reader and writer of Delta: contracts checked, every write idempotent and atomic."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
+
+from tastemill.contracts import check_frame, check_table, create_sql, quoted, same_content
+from tastemill.errors import ContractError, UsageError
+from tastemill.tables import Table
+
+# Commits that leave the rows as they were, so that no stage has to run again for them.
+UPKEEP = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "SET TBL", "UNSET TBL", "ADD CONS", "CLUSTER BY")
+MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "is not a D")
+# Through py4j the named exceptions may surface as plain text only.
+CONFLICTS = ("io.delta.exceptions.Concurrent", "DELTA_CONCURRENT", "MetadataChangedException")
+MAX_ATTEMPTS = 6
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a table and the slices it touched (none named: all of it)."""
+
+    version: int
+    operation: str
+    slices: tuple[str, ...]
+
+    def touches(self, where: str | None) -> bool:
+        """Whether the commit may have changed rows of this slice (None: of any)."""
+        if self.operation.startswith(UPKEEP):
+            return False
+        return where is None or not self.slices or where in self.slices
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """All tables of one dataset under one path, URI or `catalog.schema`."""
+
+    spark: SparkSession
+    location: str
+    dataset: str
+    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.location.strip():
+            raise UsageError("the warehouse has no name", fix="give a folder with --warehouse")
+
+    @property
+    def is_catalog(self) -> bool:
+        """Whether the location is `catalog.schema` and not a path."""
+        parts = self.location.split(".")
+        return len(parts) == 2 and all(p.isidentifier() for p in parts)
+
+    def name(self, table: Table) -> str:
+        """The table's name in SQL, quoted."""
+        if self.is_catalog:
+            return ".".join(f"`{p}`" for p in (*self.location.split("."), table.name))
+        return "delta.`" + self.path(table).replace("`", "``") + "`"
+
+    def path(self, table: Table) -> str:
+        """Where a table of a path warehouse lies."""
+        return f"{self.location.rstrip('/')}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been made."""
+        if table.name in self._checked:
+            return True
+        try:
+            return bool(self.spark.read.table(self.name(table)).schema)
+        except Exception as error:
+            if any(mark in str(error) for mark in MISSING):
+                return False
+            raise
+
+    def read(
+        self, table: Table, *, where: str | None = None, version: int | None = None
+    ) -> DataFrame:
+        """Read a table, or one slice of it, as it stands or as of a version.
+
+        Raises:
+            ContractError: the table is missing, of another dataset, or of another contract.
+        """
+        if not self.exists(table):
+            raise ContractError(
+                f"table {table.name} does not exist in {self.location}",
+                fix="run what makes it: tastemill run, or tastemill job NAME",
+            )
+        self._check(table)
+        pinned = "" if version is None else f" VERSION AS OF {int(version)}"
+        rows = self.spark.sql(f"SELECT * FROM {self.name(table)}{pinned}")
+        return rows if where is None else rows.where(F.col(str(table.slice_by)) == where)
+
+    def read_or_empty(self, table: Table) -> DataFrame:
+        """Read a table, or an empty frame of its schema where it was never made."""
+        if self.exists(table):
+            return self.read(table)
+        return self.spark.createDataFrame([], table.schema)
+
+    def create(self, table: Table) -> bool:
+        """Make the table where it isn't there yet, with its contract; say whether it was made."""
+        if made := not self.exists(table):
+            self.spark.sql(create_sql(self.name(table), table, self.dataset))
+        self._check(table)
+        return made
+
+    def merge(self, table: Table, rows: DataFrame, *, newer: Sequence[str] = ()) -> int:
+        """Insert rows with new keys and replace those whose content differs; return how many.
+
+        Equal rows are dropped first: Delta's own upsert rewrites every file that holds a matching
+        key, changed or not. With `newer`, a row replaces another only when these columns, compared
+        in order, are at least as large (null is smaller than everything).
+        """
+        if self.create(table):
+            return self._first_rows(table, rows)
+        check_frame(table, rows)
+        return _with_retries(lambda: self._merge_once(table, rows, newer))
+
+    def _first_rows(self, table: Table, rows: DataFrame) -> int:
+        """Nothing to compare with: an append is several times faster than a MERGE."""
+        self._save(table, self._writer(table, rows).mode("append"))
+        return self.read(table).count()
+
+    def _merge_once(self, table: Table, rows: DataFrame, newer: Sequence[str]) -> int:
+        changed = _changed_rows(table, rows, self.read(table), newer).persist()
+        view = f"changed_{uuid.uuid4().hex}"
+        changed.createOrReplaceTempView(view)
+        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
+        try:
+            if count := changed.count():
+                self.spark.sql(
+                    f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
+                    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+                )
+            return count
+        finally:
+            self.spark.catalog.dropTempView(view)
+            changed.unpersist()
+
+    def overwrite_slice(self, table: Table, rows: DataFrame, *values: str) -> None:
+        """Replace, in one commit, the rows whose slice column is one of `values`."""
+        listed = ", ".join(f"'{quoted(v)}'" for v in values)
+        writer = self._writer(table, rows).mode("overwrite")
+        writer = writer.option("replaceWhere", f"{table.slice_by} IN ({listed})")
+        self._save(table, writer.option("userMetadata", json.dumps({"slices": values})))
+
+    def append_once(self, table: Table, rows: DataFrame, app: str, version: int = 1) -> None:
+        """Append rows; Delta leaves out a second append under the same (app, version)."""
+        writer = self._writer(table, rows).mode("append")
+        self._save(table, writer.option("txnAppId", app).option("txnVersion", version))
+
+    def history(self, table: Table) -> list[Commit]:
+        """The commits of a table, newest first."""
+        if not self.exists(table):
+            return []
+        rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
+        wanted = rows.select("version", "operation", "userMetadata").collect()
+        return [Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted]
+
+    def data_version(self, table: Table, where: str | None = None) -> int | None:
+        """The last version that changed rows of the slice (None: of the table), if any did."""
+        return next((c.version for c in self.history(table) if c.touches(where)), None)
+
+    def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriter:
+        self.create(table)
+        check_frame(table, rows)
+        return rows.select(table.columns).write.format("delta")
+
+    def _save(self, table: Table, writer: DataFrameWriter) -> None:
+        if self.is_catalog:
+            _with_retries(lambda: writer.saveAsTable(self.name(table)))
+        else:
+            _with_retries(lambda: writer.save(self.path(table)))
+
+    def _check(self, table: Table) -> None:
+        """Hold the stored table against its contract, once per table and warehouse object."""
+        if table.name in self._checked:
+            return
+        schema = self.spark.read.table(self.name(table)).schema
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("properties").first()
+        check_table(table, schema, detail["properties"] if detail else {}, self.dataset)
+        self._checked.add(table.name)
+
+
+def _changed_rows(
+    table: Table, rows: DataFrame, stored: DataFrame, newer: Sequence[str]
+) -> DataFrame:
+    """The rows that are new, or differ in content and are at least as new as what is stored."""
+    content = table.content or [c for c in table.columns if c not in table.keys]
+    on = [F.col(f"s.{key}").eqNullSafe(F.col(f"t.{key}")) for key in table.keys]
+    stored = stored.withColumn("_stored", F.lit(True)).alias("t")
+    differs = same_content(content, table.schema, "s") != same_content(content, table.schema, "t")
+    if newer:
+        ours, theirs = (F.struct(*[F.col(f"{side}.{c}") for c in newer]) for side in "st")
+        differs = differs & (ours >= theirs)
+    joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
+    return joined.where(F.col("t._stored").isNull() | differs).select("s.*")
+
+
+def _slices(metadata: str | None) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(metadata or "{}").get("slices", ()))
+    except (ValueError, AttributeError):
+        return ()  # a commit of somebody else's: it may have touched anything
+
+
+def _with_retries(write: Callable[[], R]) -> R:
+    """Run a write again when another writer came first; it must re-read what it builds on."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return write()
+        except Exception as error:
+            conflict = any(mark in str(error) for mark in CONFLICTS)
+            if not conflict or attempt == MAX_ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0.1, 0.4) * 2**attempt)
+    raise AssertionError("unreachable")

@@ -1,0 +1,145 @@
+"""Examples: labels, weights, negatives, split, and profiles as of just before each event."""
+
+from dataclasses import dataclass
+
+from pydantic import Field
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from tastemill.config import DatasetConfig, Purpose, Section
+from tastemill.profiles.before import with_item_vector, with_user_vector
+from tastemill.profiles.config import ProfilesConfig
+from tastemill.profiles.history import Moment, fit_overall
+from tastemill.sources.cleaning import as_table
+from tastemill.tables import EXAMPLES
+from tastemill.times import Times, taken
+
+ORDER = ("event_time", "source_file", "source_row")
+ATTEMPTS = 4  # draws per negative; a user who has taken all four goes without that negative
+
+
+class ExamplesConfig(Section):
+    """How negatives are drawn (implicit task only)."""
+
+    num_negatives: int = Field(4, ge=0, description="Negatives per positive.")
+    seed: int = Field(1, ge=0, description="Seed of the draw.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what the examples are, beside the tables."""
+
+    purpose: Purpose
+    times: Times
+    dataset: DatasetConfig
+    profiles: ProfilesConfig
+    examples: ExamplesConfig
+
+    @property
+    def moment(self) -> Moment:
+        """Where history stops adding up: the cut of a backtest, as_of in production."""
+        return Moment(self.times.of(self.purpose))
+
+
+def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFrame:
+    """Rows of `examples` for one purpose.
+
+    Args:
+        events: the table `events` with user_idx and item_idx; searches without an item left out.
+        shares: item_id, item_idx and category shares of every item.
+        recipe: purpose, times and settings.
+    """
+    cfg, dataset = recipe.profiles, recipe.dataset
+    overall = fit_overall(events.where(recipe.moment.before))
+    rows = events.join(shares.select("item_id", "shares"), "item_id", "left")
+    rows = rows.crossJoin(F.broadcast(overall))
+    rows = with_user_vector(rows, recipe.moment, cfg, dataset.positive_min)
+    rows = rows.withColumns({"n": F.lit(0), "is_example": is_labelled(dataset)})
+    if dataset.task == "implicit":
+        rows = rows.unionByName(draw_negatives(rows, shares, recipe))
+    rows = with_item_vector(rows, recipe.moment, cfg, F.col("n") == 0)
+    return as_table(
+        rows.where("is_example").withColumns(
+            {
+                "purpose": F.lit(recipe.purpose),
+                "label": label(dataset),
+                "weight": weight(dataset),
+                "split": split_of(recipe),
+            }
+        ),
+        EXAMPLES,
+    )
+
+
+def is_labelled(dataset: DatasetConfig) -> Column:
+    """Whether an event is an example: a rating with stars, or something taken."""
+    rated = F.col("value").isNotNull()
+    return rated if dataset.task == "rating" else taken(dataset.positive_min)
+
+
+def label(dataset: DatasetConfig) -> Column:
+    """Stars, or 1 for what was taken and 0 for what was not."""
+    return F.col("value") if dataset.task == "rating" else (F.col("n") == 0).cast("double")
+
+
+def weight(dataset: DatasetConfig) -> Column:
+    """What an example counts: the weight of its event type, 1 for ratings and negatives."""
+    if dataset.task == "rating":
+        return F.lit(1.0)
+    return F.when(F.col("n") == 0, type_weight(dataset)).otherwise(1.0)
+
+
+def type_weight(dataset: DatasetConfig) -> Column:
+    """The weight of an event's type: 1 where the dataset names none."""
+    if not dataset.event_weights:
+        return F.lit(1.0)
+    pairs = [F.lit(x) for pair in dataset.event_weights.items() for x in pair]
+    return F.coalesce(F.try_element_at(F.create_map(*pairs), F.col("event_type")), F.lit(1.0))
+
+
+def split_of(recipe: Recipe) -> Column:
+    """train, valid or test by time; production has no part that it doesn't learn from."""
+    if recipe.purpose == "production":
+        return F.lit("train")
+    at = F.col("event_time")
+    return (
+        F.when(at >= F.lit(recipe.times.cut), "test")
+        .when(at >= F.lit(recipe.times.valid_from), "valid")
+        .otherwise("train")
+    )
+
+
+def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFrame:
+    """Items drawn at random for every example, none that its user had taken by then.
+
+    The draw is a hash of (seed, event_id, n, attempt): the same whatever the partitioning. Items
+    are drawn from all that had an event before the moment.
+    """
+    catalogue = _catalogue(rows, shares, recipe.moment)
+    first_taken = rows.where("is_example").groupBy("user_id", F.col("item_idx").alias("drawn"))
+    first_taken = first_taken.agg(F.min(F.struct(*ORDER)).alias("taken_at"))
+    numbers = [F.explode(F.sequence(F.lit(1), F.lit(recipe.examples.num_negatives))).alias("_n")]
+    attempts = F.explode(F.sequence(F.lit(0), F.lit(ATTEMPTS - 1))).alias("attempt")
+    hashed = F.xxhash64(F.lit(recipe.examples.seed), "event_id", "_n", "attempt")
+    draws = (
+        rows.where("is_example")
+        .select("event_id", "user_id", *ORDER, *numbers)
+        .select("*", attempts)
+        .crossJoin(F.broadcast(catalogue))
+        .withColumn("drawn", F.get("catalogue", F.pmod(hashed, F.nullif(F.size("catalogue"), F.lit(0))).cast("int")))
+        .join(first_taken, ["user_id", "drawn"], "left")
+        .where(F.col("taken_at").isNull() | (F.col("taken_at") > F.struct(*ORDER)))
+        .groupBy("event_id", F.col("_n").alias("n"))
+        .agg(F.min_by("drawn", "attempt").alias("item_idx"))
+    )
+    kept = [c for c in rows.columns if c not in ("n", "item_id", "item_idx", "shares")]
+    return rows.select(*kept).join(draws, "event_id").join(shares, "item_idx")
+
+
+def _catalogue(rows: DataFrame, shares: DataFrame, moment: Moment) -> DataFrame:
+    """One row with the sorted item numbers that can be drawn.
+
+    An array of integers: a million items are 4 MB.
+    """
+    known = rows.where(moment.before).select("item_idx").distinct()
+    return known.agg(F.sort_array(F.collect_set("item_idx")).alias("catalogue"))

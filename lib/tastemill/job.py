@@ -1,0 +1,181 @@
+"""What every job shares: its result, its warehouse, its command line."""
+
+import argparse
+import hashlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from tastemill import models
+from tastemill.config.load import Config, Request, load_config
+from tastemill.delta import Warehouse
+from tastemill.errors import TastemillError, UsageError
+from tastemill.session import build_session
+from tastemill.tables import EVENTS, ITEM_INDEX, USER_INDEX, Table
+from tastemill.times import Times, resolve_times
+
+log = logging.getLogger("tastemill")
+
+Run = Callable[[SparkSession, Config], "JobResult"]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job did: rows written, models made (kind to model_id), a word on each."""
+
+    rows: int
+    models: dict[str, str] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TableSlice:
+    """A table, or the slice of it, that a job reads or writes."""
+
+    table: Table
+    where: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The key under which its version is recorded."""
+        return self.table.name + (f"[{self.where}]" if self.where else "")
+
+
+def open_warehouse(spark: SparkSession, cfg: Config) -> Warehouse:
+    """The warehouse of the configured dataset."""
+    if not cfg.dataset.name:
+        raise UsageError("no dataset named", fix="name one with --dataset")
+    return Warehouse(spark, location(cfg), cfg.dataset.name)
+
+
+def location(cfg: Config) -> str:
+    """Where the tables are: as configured, else warehouse/<dataset> under the working folder."""
+    where = cfg.run.warehouse or f"warehouse/{cfg.dataset.name}"
+    if "://" in where or ("/" not in where and where.count(".") == 1):
+        return where
+    return str(Path(where).expanduser().resolve())
+
+
+def artifacts(cfg: Config) -> Path:
+    """Folder of feeds, weights and reports: as configured, else beside the tables."""
+    if cfg.run.artifacts:
+        return Path(cfg.run.artifacts).expanduser().resolve()
+    where = location(cfg)
+    if "://" in where or "/" not in where:
+        raise UsageError(
+            "a warehouse that is no local folder needs a folder for feeds and weights",
+            found=where,
+            fix="--set run.artifacts=/a/folder/all/workers/see",
+        )
+    return Path(where) / "_artifacts"
+
+
+def times_of(warehouse: Warehouse, cfg: Config) -> Times:
+    """The times of the run: as configured, else worked out from the events."""
+    given = (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)
+    if all(given):
+        return Times(*(at for at in given if at))
+    found = resolve_times(warehouse.read(EVENTS), cfg.split, cfg.dataset)
+    return Times(*(at or other for at, other in zip(given, astuple(found), strict=True)))
+
+
+def numbered_events(warehouse: Warehouse) -> DataFrame:
+    """Events that have an item, with user_idx and item_idx."""
+    events = warehouse.read(EVENTS).join(warehouse.read(USER_INDEX), "user_id")
+    return events.join(warehouse.read(ITEM_INDEX), "item_id")
+
+
+def recipe(
+    warehouse: Warehouse,
+    cfg: Config,
+    kind: str,
+    seed: int,
+    inputs: Sequence[TableSlice] = (),
+) -> models.Recipe:
+    """The recipe of a model fitted now, its own parameters still to be named.
+
+    Args:
+        warehouse: where the inputs are.
+        cfg: purpose and times.
+        kind: the model's kind.
+        seed: of all that is random in it.
+        inputs: what it learns from; events and their indexes by default.
+    """
+    read = inputs or [TableSlice(t) for t in (EVENTS, USER_INDEX, ITEM_INDEX)]
+    versions = {i.label: warehouse.data_version(i.table, i.where) or 0 for i in read}
+    as_of = times_of(warehouse, cfg).of(cfg.run.purpose)
+    return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash())
+
+
+def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:
+    """Which of a job's kinds a pass needs: all in a backtest, in production those published."""
+    if cfg.run.purpose == "backtest":
+        return list(own)
+    return [k for k in dict.fromkeys((cfg.recommend.fallback, cfg.recommend.model)) if k in own]
+
+
+@cache
+def code_hash() -> str:
+    """Hash of tastemill's own sources: another release makes other models."""
+    digest = hashlib.sha256()
+    for file in _sources(resources.files("tastemill")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(folder: Traversable) -> list[Traversable]:
+    entries = sorted(folder.iterdir(), key=lambda e: e.name)
+    inner = [f for e in entries if e.is_dir() and e.name != "conf" for f in _sources(e)]
+    return [e for e in entries if e.name.endswith(".py")] + inner
+
+
+def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
+    """The command line of one job: what spark-submit, the wheel and `tastemill job` call."""
+    parser = argparse.ArgumentParser(prog=name)
+    parser.add_argument("--dataset", required=True, help="name or FILE.toml")
+    parser.add_argument("--data", help="folder of raw files")
+    parser.add_argument("--warehouse", help="path, URI or catalog.schema")
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--conf", help="folder of TOML files in place of the package's")
+    parser.add_argument("--params", help="TOML file laid over the dataset's")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    log.setLevel(logging.INFO)
+    try:
+        cfg = load_config(
+            Request(args.dataset, args.env, args.conf, args.params, settings(args.set, args))
+        )
+        run_job(name, run, build_session(cfg.session, f"tastemill {name}"), cfg)
+    except TastemillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def settings(given: Sequence[str], args: argparse.Namespace) -> tuple[str, ...]:
+    """--data and --warehouse are settings with names of their own."""
+    named = {"run.data": args.data, "run.warehouse": args.warehouse}
+    return (*given, *[f"{key}={value!r}" for key, value in named.items() if value])
+
+
+def run_job(name: str, run: Run, spark: SparkSession, cfg: Config) -> JobResult:
+    """Run a job and log its one line."""
+    start = time.monotonic()
+    result = run(spark, cfg)
+    models = " ".join(result.models.values())
+    log.info(
+        "%s %s: %d rows %s%s in %.1f s",
+        *(name, cfg.run.purpose, result.rows, models, result.detail),
+        time.monotonic() - start,
+    )
+    return result

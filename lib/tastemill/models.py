@@ -1,0 +1,138 @@
+"""Fitted models as rows: who they are, what made them, and where their numbers lie."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from tastemill.config import Purpose
+from tastemill.delta import Warehouse
+from tastemill.errors import ContractError
+from tastemill.tables import ITEM_FACTORS, MODELS, USER_FACTORS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a model is; equal recipes give one model_id."""
+
+    kind: str
+    purpose: Purpose
+    as_of: datetime
+    params: Mapping[str, Any]
+    seed: int
+    versions: Mapping[str, int]
+    code: str
+
+    @property
+    def model_id(self) -> str:
+        """The kind and 12 hex digits of a hash of everything here."""
+        facts = [self.kind, self.as_of.isoformat(), self.params, self.seed, self.versions, self.code]
+        text = json.dumps(facts, sort_keys=True, default=str)
+        return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def with_params(self, params: Mapping[str, Any]) -> "Recipe":
+        """The same recipe with parameters of its own."""
+        return replace(self, params=params)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fitted model: its recipe, and factors or a folder of weights."""
+
+    recipe: Recipe
+    seconds: float
+    items: DataFrame | None = None
+    users: DataFrame | None = None
+    artifact: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of `models`, as the jobs after training need it."""
+
+    model_id: str
+    kind: str
+    as_of: datetime
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    artifact: str | None
+
+
+def save(warehouse: Warehouse, fitted: list[Fitted]) -> dict[str, str]:
+    """Write factors, then rows of `models` that name them; return kind to model_id.
+
+    The rows come last, so that a model that is listed is whole.
+    """
+    for table, frames in (
+        (ITEM_FACTORS, {f.recipe.model_id: f.items for f in fitted if f.items is not None}),
+        (USER_FACTORS, {f.recipe.model_id: f.users for f in fitted if f.users is not None}),
+    ):
+        if frames:
+            warehouse.overwrite_slice(table, _labelled(frames), *frames)
+    rows = [_row(f) for f in fitted]
+    warehouse.merge(MODELS, warehouse.spark.createDataFrame(rows, MODELS.schema))
+    return {f.recipe.kind: f.recipe.model_id for f in fitted}
+
+
+def find(warehouse: Warehouse, model_id: str) -> Model:
+    """The model of an id."""
+    rows = warehouse.read(MODELS).where(F.col("model_id") == model_id).limit(1).collect()
+    if not rows:
+        raise ContractError(
+            f"no model {model_id}", fix="tastemill models lists them; tastemill run fits them"
+        )
+    row = rows[0]
+    return Model(
+        row["model_id"],
+        row["kind"],
+        row["as_of"].replace(tzinfo=UTC),
+        json.loads(row["params"]),
+        dict(row["metrics"] or {}),
+        row["artifact"],
+    )
+
+
+def newest(warehouse: Warehouse, purpose: Purpose) -> dict[str, str]:
+    """Kind to model_id of the models fitted last for a purpose."""
+    if not warehouse.exists(MODELS):
+        return {}
+    rows = warehouse.read(MODELS).where(F.col("purpose") == purpose)
+    latest = rows.groupBy("kind").agg(F.max_by("model_id", "created_at").alias("model_id"))
+    return {r["kind"]: r["model_id"] for r in latest.collect()}
+
+
+def _labelled(frames: Mapping[str, DataFrame]) -> DataFrame:
+    """Factors of several models under each other, with their model_id."""
+    labelled = [
+        frame.select(F.lit(model_id).alias("model_id"), "idx", "vector")
+        for model_id, frame in frames.items()
+    ]
+    together = labelled[0]
+    for frame in labelled[1:]:
+        together = together.union(frame)
+    return together
+
+
+def _row(fitted: Fitted) -> tuple[Any, ...]:
+    recipe = fitted.recipe
+    return (
+        recipe.model_id,
+        recipe.kind,
+        recipe.purpose,
+        recipe.as_of,
+        json.dumps(dict(recipe.params), sort_keys=True),
+        {k: float(v) for k, v in fitted.metrics.items()},
+        dict(recipe.versions),
+        recipe.code,
+        recipe.seed,
+        fitted.artifact,
+        None,
+        fitted.seconds,
+        datetime.now(UTC),
+    )

@@ -1,0 +1,72 @@
+"""Category slots, and items as vectors over them.
+
+A profile vector has `num_categories` positions: the most frequent categories before as_of, and one
+last position for every other category.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+
+def fit_category_slots(events: DataFrame, items: DataFrame, num_categories: int) -> DataFrame:
+    """Give slots to the categories that were chosen most: (slot, category, events).
+
+    Args:
+        events: events before as_of.
+        items: the table `items`.
+        num_categories: length of the vectors; the last slot has a null category.
+    """
+    chosen = (
+        events.join(items.select("item_id", "categories"), "item_id")
+        .select(F.explode("categories").alias("category"))
+        .groupBy("category")
+        .agg(F.count("*").alias("events"))
+    )
+    # As many rows as there are categories: one partition ranks them.
+    order = W.partitionBy(F.lit(0)).orderBy(F.desc("events"), "category")
+    ranked = chosen.withColumn("rank", F.row_number().over(order) - 1)
+    last = num_categories - 1
+    kept = F.col("rank") < last
+    return (
+        ranked.select(
+            F.least("rank", F.lit(last)).alias("slot"),
+            F.when(kept, F.col("category")).alias("category"),
+            "events",
+        )
+        .groupBy("slot")
+        .agg(F.max("category").alias("category"), F.sum("events").alias("events"))
+    )
+
+
+def with_category_shares(items: DataFrame, slots: DataFrame, num_categories: int) -> DataFrame:
+    """Items as (item_id, shares array<double>): 1/n in each of its n categories' slots, or zeros.
+
+    Args:
+        items: item_id and categories, which may be null; item_id is unique.
+        slots: what `fit_category_slots` returned.
+        num_categories: length of the vectors.
+    """
+    named = slots.where("category IS NOT NULL").select("category", "slot")
+    parts = (
+        items.select("item_id", F.explode(F.array_distinct("categories")).alias("category"))
+        .join(F.broadcast(named), "category", "left")
+        .select("item_id", F.coalesce("slot", F.lit(num_categories - 1)).alias("slot"))
+        .groupBy("item_id", "slot")
+        .agg(F.count("*").alias("n"))
+        .groupBy("item_id")
+        .agg(F.map_from_entries(F.collect_list(F.struct("slot", "n"))).alias("counts"))
+    )
+    positions = F.sequence(F.lit(0), F.lit(num_categories - 1))
+    of_slot = F.transform(
+        positions,
+        lambda slot: F.coalesce(F.try_element_at("counts", slot), F.lit(0)).cast("double"),
+    )
+    joined = items.select("item_id").join(parts, "item_id", "left")
+    return joined.select("item_id", normalized(of_slot).alias("shares"))
+
+
+def normalized(vector: Column) -> Column:
+    """A vector divided by its sum; zeros stay zeros."""
+    total = F.aggregate(vector, F.lit(0.0), lambda so_far, x: so_far + x)
+    return F.when(total > 0, F.transform(vector, lambda x: x / total)).otherwise(vector)

@@ -1,0 +1,1 @@
+"""From scores to short lists: the exact top-k kernel, the scorers, the Spark path around them."""

@@ -1,0 +1,14 @@
+"""Settings of recommend."""
+
+from pydantic import Field
+
+from tastemill.config import Section
+
+
+class RecommendConfig(Section):
+    """Which model is shown, where, and how long its lists are."""
+
+    model: str = Field("als", description="Kind of the model that production publishes.")
+    fallback: str = Field("popularity", description="Kind that serves users without a history.")
+    surface: str = Field("home", description="Where the lists are shown.")
+    top_k: int = Field(100, ge=1, description="Length of a list.")

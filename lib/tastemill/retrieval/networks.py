@@ -1,0 +1,78 @@
+"""Trained networks as scorers: loaded once per Python worker, from the folder they were saved in."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from tastemill.deep.registry import load_network
+from tastemill.retrieval.columns import as_array
+from tastemill.retrieval.scorers import Columns
+from tastemill.retrieval.topk import FloatArray
+
+PAIR_COLUMNS = ("user_idx", "item_idx", "user_vector", "item_vector")
+
+
+class NetworkScorer:
+    """Scores of a whole catalogue by a network with `score_all`.
+
+    Args:
+        artifact: folder of model.json and model.safetensors, on a file system all workers see.
+        item_vectors: `(m, Pi)` profile vectors, row i for item i.
+    """
+
+    columns: tuple[str, ...] = ("user_idx", "user_vector")
+
+    def __init__(self, artifact: str, item_vectors: NDArray[np.float32]) -> None:
+        self.artifact = artifact
+        self.item_vectors = item_vectors
+        self.num_items = len(item_vectors)
+
+    def score(self, columns: Columns) -> FloatArray:
+        """Scores `(n, m)`; a user without a profile vector has no history: all zeros."""
+        vectors = np.nan_to_num(columns["user_vector"].astype(np.float32), nan=0.0)
+        width = network(self.artifact).config.user_dim
+        if vectors.shape[1] != width:  # all of the block are null
+            vectors = np.zeros((len(vectors), width), dtype=np.float32)
+        scores = network(self.artifact).score_all(
+            torch.from_numpy(columns["user_idx"].astype(np.int64)),
+            torch.from_numpy(vectors),
+            torch.from_numpy(self.item_vectors),
+        )
+        return np.asarray(scores.numpy(), dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def network(artifact: str) -> Any:  # noqa: ANN401 - networks share a protocol, not a base class
+    """The network of a folder, loaded once per process."""
+    torch.set_num_threads(1)  # Spark runs one worker per core
+    return load_network(artifact)
+
+
+def predict_pairs(pairs: DataFrame, artifact: str) -> DataFrame:
+    """Add `prediction` (double) to rows with PAIR_COLUMNS."""
+    schema = pairs.schema.simpleString()[len("struct<") : -1] + ",prediction:double"
+
+    def predicted(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                inputs = {name: as_tensor(batch[name], name) for name in PAIR_COLUMNS}
+                with torch.no_grad():
+                    scores = network(artifact)(inputs).numpy().astype(np.float64)
+                columns = [*batch.columns, pa.array(scores)]
+                yield pa.RecordBatch.from_arrays(columns, names=[*batch.schema.names, "prediction"])
+
+    # mapInArrow: a network has no native Spark function, and Arrow buffers reach it without a copy.
+    return pairs.mapInArrow(predicted, schema)
+
+
+def as_tensor(column: pa.Array, name: str) -> torch.Tensor:
+    """A number column as (B,), a list column as (B, width)."""
+    values = as_array(column, name)
+    kind = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float32
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=kind))

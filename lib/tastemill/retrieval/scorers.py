@@ -1,0 +1,115 @@
+"""Scorers: what turns a block of users into a score for every item of the catalogue.
+
+A scorer is any picklable object with the protocol below; it travels to the workers in one
+broadcast. Networks bring their own, beside their own code.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tastemill.errors import DataError
+from tastemill.retrieval.topk import FloatArray
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+class Scorer(Protocol):
+    """Scores all items for a block of users."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a user that `score` needs."""
+
+    @property
+    def num_items(self) -> int:
+        """m, the length of a score row; item indices are 0 … m − 1."""
+
+    def score(self, columns: Columns) -> FloatArray:
+        """Scores `(n, m)` float32 of n users.
+
+        Args:
+            columns: per name an array of n rows: `(n,)` for a number, `(n, d)` for lists of d.
+                Null is NaN in floats and −1 in integers, a null list a row of them. Lists that
+                are all null have d = 1.
+
+        Returns:
+            An array the caller may overwrite, and the scorer too at its next call.
+        """
+
+
+class FactorScorer:
+    """Dot products of user vectors with item factors, plus the item's bias.
+
+    A user whose `vector` is null gets the `fallback` row, say log popularity.
+
+    Args:
+        item_factors: `(m, d)`.
+        fallback: `(m,)` scores for users without a vector; all −inf leaves them without a list.
+        item_bias: `(m,)`, none by default.
+    """
+
+    columns: tuple[str, ...] = ("vector",)
+
+    def __init__(
+        self, item_factors: ArrayLike, *, fallback: ArrayLike, item_bias: ArrayLike | None = None
+    ) -> None:
+        factors = np.asarray(item_factors, dtype=np.float32)
+        self.num_items, self.rank = factors.shape
+        self._fallback = _row(fallback, self.num_items, "fallback")
+        bias = np.zeros(self.num_items) if item_bias is None else item_bias
+        # The bias is one more factor, met by a constant 1: no second pass over the scores.
+        self._factors: FloatArray = np.column_stack([factors, _row(bias, self.num_items, "bias")])
+        self._scores: FloatArray | None = None
+
+    def score(self, columns: Columns) -> FloatArray:
+        """Scores `(n, m)`; see `Scorer`."""
+        vectors = columns["vector"]
+        missing = np.isnan(vectors).any(axis=1)
+        if vectors.shape[1] != self.rank and not missing.all():
+            found = f"{vectors.shape[1]}"
+            raise DataError("bad vector length", expected=str(self.rank), found=found)
+        users = np.ones((len(vectors), self.rank + 1), dtype=np.float32)
+        users[:, :-1] = 0 if missing.all() else np.where(missing[:, None], 0, vectors)
+        scores = np.dot(users, self._factors.T, out=self._buffer(len(vectors)))
+        scores[missing] = self._fallback
+        return scores
+
+    def _buffer(self, num_users: int) -> FloatArray:
+        # Blocks have one size, so one buffer serves them all: fresh pages cost much time.
+        if self._scores is None or len(self._scores) != num_users:
+            self._scores = np.empty((num_users, self.num_items), dtype=np.float32)
+        return self._scores
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_scores": None}
+
+
+class StaticScorer:
+    """The same scores for everybody: popularity, or a day's editorial order.
+
+    Args:
+        scores: `(m,)`.
+    """
+
+    columns: tuple[str, ...] = ("user_idx",)  # only their number counts
+
+    def __init__(self, scores: ArrayLike) -> None:
+        row = np.asarray(scores, dtype=np.float32)
+        self._row = _row(row, row.size, "scores")
+        self.num_items = row.size
+
+    def score(self, columns: Columns) -> FloatArray:
+        """Scores `(n, m)`, all rows alike; see `Scorer`."""
+        return np.tile(self._row, (len(columns["user_idx"]), 1))
+
+
+def _row(values: ArrayLike, num_items: int, name: str) -> FloatArray:
+    row = np.asarray(values, dtype=np.float32)
+    if row.shape != (num_items,):
+        raise DataError(f"bad {name} row", expected=f"({num_items},)", found=str(row.shape))
+    if np.isnan(row).any():
+        raise DataError(f"NaN in the {name} row", expected="scores or −inf", found=str(row))
+    return row

@@ -1,0 +1,1 @@
+"""One module per foreign format: files in a folder become events, users and items."""

@@ -1,0 +1,170 @@
+"""MovieLens 100K and 1M, told apart by their files. Ratings are events, genres are categories."""
+
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from tastemill.errors import DataError
+from tastemill.sources.base import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    ORIGIN,
+    USER_COLUMNS,
+    RawFrames,
+    Source,
+    attributes,
+    null,
+)
+from tastemill.sources.lines import parse_csv, parse_delimited, read_lines, require
+
+FILES_100K = ("u.data", "u.item", "u.user")
+FILES_1M = ("users.dat", "movies.dat")
+RATINGS_1M = ("ratings.dat", "ratings.csv.gz", "ratings.csv")
+GENRES_100K = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir "
+    "Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+# Age groups and occupations of 1M are codes; its README gives the words.
+AGES_1M = {
+    "1": "under 18",
+    "18": "18-24",
+    "25": "25-34",
+    "35": "35-44",
+    "45": "45-49",
+    "50": "50-55",
+    "56": "56+",
+}
+OCCUPATIONS_1M = (
+    "other,academic/educator,artist,clerical/admin,college/grad student,customer service,"
+    "doctor/health care,executive/managerial,farmer,homemaker,K-12 student,lawyer,programmer,"
+    "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
+    "unemployed,writer"
+).split(",")
+
+
+def files(folder: Path) -> list[Path]:
+    """The files of whichever edition the folder holds."""
+    if (folder / "u.data").is_file():
+        return require(folder, FILES_100K)
+    ratings = [folder / name for name in RATINGS_1M if (folder / name).is_file()]
+    if ratings:
+        return [ratings[0], *require(folder, FILES_1M)]
+    raise DataError(
+        f"{folder} holds no MovieLens data",
+        expected="u.data, u.item, u.user (100K), or ratings.dat, users.dat, movies.dat (1M)",
+        fix="download ml-100k or ml-1m from GroupLens, unpack it, name the folder with --data",
+    )
+
+
+def read(spark: SparkSession, folder: Path) -> RawFrames:
+    """Read whichever edition the folder holds."""
+    ratings, *_ = files(folder)
+    if ratings.name == "u.data":
+        return RawFrames(
+            _ratings(parse_delimited(read_lines(spark, ratings), "\t", _RATING_NAMES)),
+            _users_100k(read_lines(spark, folder / "u.user")),
+            _items_100k(read_lines(spark, folder / "u.item", "ISO-8859-1")),
+        )
+    return RawFrames(
+        _ratings(_ratings_1m(spark, ratings)),
+        _users_1m(read_lines(spark, folder / "users.dat")),
+        _items_1m(read_lines(spark, folder / "movies.dat", "ISO-8859-1")),
+    )
+
+
+_RATING_NAMES = ("UserID", "MovieID", "Rating", "Timestamp")
+
+
+def _ratings_1m(spark: SparkSession, file: Path) -> DataFrame:
+    lines = read_lines(spark, file)
+    if file.suffix == ".dat":
+        return parse_delimited(lines, "::", _RATING_NAMES)
+    return parse_csv(lines, file, _RATING_NAMES)
+
+
+def _ratings(parsed: DataFrame) -> DataFrame:
+    stars = F.col("Rating").try_cast("double")
+    seconds = F.col("Timestamp").try_cast("long")
+    reason = (
+        F.when(F.col("reason").isNotNull(), F.col("reason"))
+        .when(F.col("Rating").isNull() | (stars.isNull()), "value_unparsable")
+        .when(F.col("Timestamp").isNotNull() & seconds.isNull(), "time_unparsable")
+        .when(~stars.between(0.5, 5.0), "value_out_of_range")
+    )
+    return parsed.select(
+        null("string").alias("event_id"),
+        F.col("UserID").alias("user_id"),
+        F.col("MovieID").alias("item_id"),
+        F.lit("rating").alias("event_type"),
+        stars.alias("value"),
+        null("double").alias("dwell_seconds"),
+        null("string").alias("query"),
+        null("string").alias("session_id"),
+        F.timestamp_seconds(seconds).alias("event_time"),
+        *ORIGIN[:3],
+        reason.alias("reason"),
+    ).select(*EVENT_COLUMNS, *ORIGIN)
+
+
+def _users_100k(lines: DataFrame) -> DataFrame:
+    parsed = parse_delimited(lines, "|", ("user_id", "age", "gender", "occupation", "zip"))
+    return _users(parsed)
+
+
+def _users_1m(lines: DataFrame) -> DataFrame:
+    parsed = parse_delimited(lines, "::", ("user_id", "gender", "age", "occupation", "zip"))
+    words = {str(code): word for code, word in enumerate(OCCUPATIONS_1M)}
+    named = {"age": _decoded("age", AGES_1M), "occupation": _decoded("occupation", words)}
+    return _users(parsed.withColumns(named))
+
+
+def _users(parsed: DataFrame) -> DataFrame:
+    told = {"attributes": attributes("zip"), "updated_at": null("timestamp")}
+    return parsed.withColumns(told).select(*USER_COLUMNS, *ORIGIN)
+
+
+def _items_100k(lines: DataFrame) -> DataFrame:
+    names = ("item_id", "title", "released", "video", "url", *GENRES_100K)
+    parsed = parse_delimited(lines, "|", names)
+    # The first flag says that no genre is known, which is null here.
+    flags = [F.when(F.col(f"`{g}`") == "1", F.lit(g)) for g in GENRES_100K[1:]]
+    released = F.expr("try_to_timestamp(released, 'dd-MMM-yyyy')").cast("date")
+    return _items(parsed.withColumns({"categories": F.array_compact(F.array(*flags))}), released)
+
+
+def _items_1m(lines: DataFrame) -> DataFrame:
+    parsed = parse_delimited(lines, "::", ("item_id", "title", "genres"))
+    year = F.regexp_extract("title", r"\((\d{4})\)\s*$", 1)
+    released = F.expr("try_to_timestamp(concat(released, '-01-01'), 'yyyy-MM-dd')").cast("date")
+    named = {"categories": F.split("genres", r"\|"), "released": year}
+    return _items(parsed.withColumns(named), released)
+
+
+def _items(parsed: DataFrame, released: Column) -> DataFrame:
+    return parsed.select(
+        "item_id",
+        "title",
+        null("string").alias("description"),
+        F.when(F.size("categories") > 0, F.col("categories")).alias("categories"),
+        null("double").alias("price"),
+        released.alias("released_on"),
+        null("map<string,string>").alias("attributes"),
+        null("timestamp").alias("updated_at"),
+        *ORIGIN,
+    ).select(*ITEM_COLUMNS, *ORIGIN)
+
+
+def _decoded(column: str, words: dict[str, str]) -> Column:
+    pairs = [F.lit(text) for pair in words.items() for text in pair]
+    return F.coalesce(F.element_at(F.create_map(*pairs), F.col(column)), F.col(column))
+
+
+MOVIELENS = Source(
+    name="movielens",
+    title="MovieLens 100K and 1M: film ratings with demographics and genres",
+    licence="GroupLens research licence: no redistribution, no commercial use",
+    where="GroupLens, University of Minnesota: ml-100k.zip or ml-1m.zip, unpacked",
+    files=files,
+    read=read,
+)

@@ -1,0 +1,164 @@
+"""Start the training processes with TorchDistributor, and believe only what they say themselves."""
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pyspark.ml.torch.distributor import TorchDistributor
+from pyspark.sql import SparkSession
+
+from tastemill.errors import SetupError, TrainingError
+from tastemill.training.spec import TrainResult, TrainSpec
+from tastemill.training.worker import Status, read_statuses, train_and_report
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LaunchConfig:
+    """Where and how training processes start.
+
+    Attributes:
+        num_processes: Ranks.
+        local_mode: All on the driver's machine; else one per task of a barrier stage.
+        use_gpu: `auto` takes what there is: the driver's CUDA devices in local mode, those that
+            Spark hands to tasks else.
+        retries: Starts after the first one, each from the last checkpoint.
+        timeout_s: How long a rank waits for the others before it gives up.
+        slots_wait_s: How long executors have to register before a cluster counts as too small.
+    """
+
+    num_processes: int = 2
+    local_mode: bool = True
+    use_gpu: Literal["auto"] | bool = "auto"
+    retries: int = 1
+    timeout_s: int = 300
+    slots_wait_s: int = 30
+
+
+def launch(spec: TrainSpec, spark: SparkSession, config: LaunchConfig) -> TrainResult:
+    """Train in `num_processes` processes.
+
+    Raises:
+        SetupError: Too few slots, or a GPU asked for that isn't there; nothing was started.
+        TrainingError: The first line is the exception of the rank that failed first. One of
+            tastemill's own (bad data, a loss that isn't a number) would come again, so it isn't
+            tried again.
+    """
+    gpu = _gpu(spark, config)
+    if not config.local_mode:
+        _check_slots(spark, config)
+    for attempt in range(config.retries + 1):
+        started = replace(
+            spec,
+            use_gpu=gpu,
+            attempt=attempt,
+            timeout_s=config.timeout_s,
+            status_dir=str(Path(spec.checkpoint_dir) / "status" / uuid.uuid4().hex[:12]),
+        )
+        try:
+            return _run(started, config)
+        except TrainingError as error:
+            if attempt == config.retries or _is_final(started):
+                raise
+            log.warning("training attempt %d of %d: %s", attempt + 1, config.retries + 1, error)
+    raise SetupError("no attempt to train", expected="retries of 0 or more")
+
+
+def _run(spec: TrainSpec, config: LaunchConfig) -> TrainResult:
+    """One attempt; its success is that every rank says so."""
+    # In local mode the processes inherit the driver's devices, and TorchDistributor would want
+    # Spark's resource settings before it passed any on.
+    through_spark = spec.use_gpu and not config.local_mode
+    distributor = TorchDistributor(
+        num_processes=config.num_processes, local_mode=config.local_mode, use_gpu=through_spark
+    )
+    crash: Exception | None = None
+    result = None
+    try:
+        result = distributor.run(train_and_report, spec)
+    # What it raises says only that something went wrong; the ranks' own words decide.
+    except Exception as error:
+        crash = error
+    statuses = read_statuses(Path(spec.status_dir))
+    missing = sorted(set(range(config.num_processes)) - set(statuses))
+    if crash is None and not missing and all(status.ok for status in statuses.values()):
+        assert isinstance(result, TrainResult)
+        return result
+    raise _failure(statuses, missing, crash) from crash
+
+
+def _failure(
+    statuses: dict[int, Status], missing: list[int], crash: Exception | None
+) -> TrainingError:
+    """What went wrong first: an exception, else a silent end, else an echo of either."""
+    failed = sorted(
+        (status for status in statuses.values() if not status.ok),
+        key=lambda status: (status.is_echo, status.time),
+    )
+    silent = f"rank {', '.join(map(str, missing))} ended without a word: killed, or out of memory"
+    if failed and not (failed[0].is_echo and missing):
+        first = failed[0]
+        return TrainingError(f"{first.error}\n  rank: {first.rank}\n{first.trace}")
+    if missing and statuses:
+        return TrainingError(
+            silent,
+            found="; ".join(f"rank {s.rank}: {s.error.splitlines()[0]}" for s in failed),
+            fix="checkpoint_dir must be on a file system that all processes and the driver share",
+        )
+    return TrainingError(
+        "no training process left a word" if missing else "training failed after every rank ended",
+        found=str(crash),
+        fix="look at the processes' output above; tastemill must be installed where they run",
+    )
+
+
+def _is_final(spec: TrainSpec) -> bool:
+    return any(status.final for status in read_statuses(Path(spec.status_dir)).values())
+
+
+def _gpu(spark: SparkSession, config: LaunchConfig) -> bool:
+    """Whether ranks are to use CUDA."""
+    if config.local_mode:
+        there = torch.cuda.is_available()
+    else:
+        there = int(spark.conf.get("spark.task.resource.gpu.amount", "0") or 0) >= 1
+    if config.use_gpu is True and not there:
+        raise SetupError(
+            "a GPU was asked for and there is none",
+            expected="a CUDA device" if config.local_mode else "spark.task.resource.gpu.amount=1",
+            fix="set use_gpu to auto",
+        )
+    return there and config.use_gpu is not False
+
+
+def _check_slots(spark: SparkSession, config: LaunchConfig) -> None:
+    """Refuse at once what Spark would refuse after ten minutes of waiting."""
+    if spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        raise SetupError(
+            "distributed training needs all its tasks at once",
+            expected="spark.dynamicAllocation.enabled=false",
+            found="true",
+        )
+    local = str(spark.sparkContext.master).startswith("local[")
+    until = time.monotonic() + (0 if local else config.slots_wait_s)
+    while (slots := _slots(spark)) < config.num_processes and time.monotonic() < until:
+        time.sleep(1)
+    if slots < config.num_processes:
+        raise SetupError(
+            "too few task slots for the training processes",
+            expected=f"{config.num_processes}",
+            found=f"{slots}",
+            fix="lower num_processes, add executors, or set local_mode",
+        )
+
+
+def _slots(spark: SparkSession) -> int:
+    """Tasks that can run at once: the number Spark's own check of barrier stages uses."""
+    context = spark.sparkContext._jsc.sc()
+    profile = context.resourceProfileManager().defaultResourceProfile()
+    return int(context.maxNumConcurrentTasks(profile))

@@ -1,0 +1,93 @@
+"""A rank's last word: every process leaves a file that says how it ended.
+
+TorchDistributor tells only that something failed, and in local mode not even that if another
+rank finished first. The driver believes these files instead.
+"""
+
+import json
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from tastemill.errors import TastemillError
+from tastemill.training.faults import trip
+from tastemill.training.loop import train
+from tastemill.training.spec import TrainResult, TrainSpec
+
+_ECHOES = (
+    "connection closed by peer",
+    "connection reset by peer",
+    "broken pipe",
+    "connection refused",
+    "timed out waiting",
+    "watchdog",
+)
+"""What a rank says when it fails only because another one did."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a rank ended.
+
+    Attributes:
+        rank: From 0.
+        ok: It finished.
+        time: Seconds since 1970, by the rank's own clock.
+        error: `type: message` of its exception, or empty.
+        trace: The traceback, or empty.
+        final: Another start would end the same way: data or settings are at fault.
+    """
+
+    rank: int
+    ok: bool
+    time: float
+    error: str = ""
+    trace: str = ""
+    final: bool = False
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether the exception looks like the consequence of another rank's end."""
+        return any(words in self.error.lower() for words in _ECHOES)
+
+
+def train_and_report(spec: TrainSpec) -> TrainResult:
+    """`train`, leaving a status file as the last act; what TorchDistributor runs."""
+    rank = int(os.environ.get("RANK", "0"))
+    try:
+        result = train(spec)
+        trip(spec.faults, rank=rank, attempt=spec.attempt, at="end")
+    except BaseException as error:
+        _leave(spec, _failed(rank, error))
+        raise
+    _leave(spec, Status(rank, True, time.time()))
+    return result
+
+
+def _failed(rank: int, error: BaseException) -> Status:
+    return Status(
+        rank=rank,
+        ok=False,
+        time=time.time(),
+        error=f"{type(error).__name__}: {error}",
+        trace=traceback.format_exc(),
+        final=isinstance(error, TastemillError),
+    )
+
+
+def read_statuses(folder: Path) -> dict[int, Status]:
+    """The status files of one attempt, by rank."""
+    found = [Status(**json.loads(path.read_text())) for path in folder.glob("rank-*.json")]
+    return {status.rank: status for status in found}
+
+
+def _leave(spec: TrainSpec, status: Status) -> None:
+    if not spec.status_dir:
+        return
+    folder = Path(spec.status_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".rank-{status.rank}.part"
+    part.write_text(json.dumps(status.__dict__))
+    part.replace(folder / f"rank-{status.rank}.json")

@@ -1,0 +1,27 @@
+"""One Spark session for all tests, a fresh warehouse for each test that writes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tastemill.testing.session import test_session as start_session
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    home = tmp_path_factory.mktemp("spark")
+    session = start_session(**{"spark.sql.warehouse.dir": str(home)})
+    session.sparkContext.setCheckpointDir(str(home / "checkpoints"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    root = os.environ.get("TASTEMILL_DATA")
+    if not root:
+        pytest.skip("TASTEMILL_DATA names no data folder")
+    return Path(root).resolve()

@@ -1,0 +1,89 @@
+"""What the warehouse promises: contracts, idempotent writes, versions by slice."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from tastemill import tables
+from tastemill.delta import Warehouse
+from tastemill.errors import ContractError
+
+SLOTS = tables.CATEGORY_SLOTS
+DAY, NEXT = date(2020, 1, 1), date(2020, 1, 2)
+
+
+@pytest.fixture
+def warehouse(spark: SparkSession, tmp_path: Path) -> Warehouse:
+    return Warehouse(spark, str(tmp_path / "käse und brot"), "toy")
+
+
+def slots(spark: SparkSession, *rows: tuple[date, int, str | None, int]) -> DataFrame:
+    return spark.createDataFrame(list(rows), SLOTS.schema)
+
+
+def test_merge_writes_only_what_differs(spark: SparkSession, warehouse: Warehouse) -> None:
+    assert warehouse.merge(SLOTS, slots(spark, (DAY, 0, "a", 5), (DAY, 1, None, 2))) == 2
+    before = warehouse.history(SLOTS)[0].version
+    assert warehouse.merge(SLOTS, slots(spark, (DAY, 1, None, 2), (DAY, 0, "a", 5))) == 0
+    assert warehouse.history(SLOTS)[0].version == before
+    assert warehouse.merge(SLOTS, slots(spark, (DAY, 0, "a", 5), (DAY, 1, "b", 2))) == 1
+    found = {(r.slot, r.category) for r in warehouse.read(SLOTS).collect()}
+    assert found == {(0, "a"), (1, "b")}
+
+
+def test_an_older_row_never_replaces_a_newer_one(spark: SparkSession, warehouse: Warehouse) -> None:
+    def user(occupation: str, year: int | None) -> DataFrame:
+        at = datetime(year, 1, 1, tzinfo=UTC) if year else None
+        return spark.createDataFrame(
+            [("u", None, None, occupation, None, at)], tables.USERS.schema
+        )
+
+    for occupation, year in (("baker", 2020), ("pupil", 2010), ("nobody", None)):
+        warehouse.merge(tables.USERS, user(occupation, year), newer=("updated_at",))
+    assert warehouse.read(tables.USERS).first()["occupation"] == "baker"
+    warehouse.merge(tables.USERS, user("miller", 2021), newer=("updated_at",))
+    assert warehouse.read(tables.USERS).first()["occupation"] == "miller"
+
+
+def test_versions_are_told_by_slice(spark: SparkSession, warehouse: Warehouse) -> None:
+    assert warehouse.data_version(SLOTS) is None
+    warehouse.overwrite_slice(SLOTS, slots(spark, (DAY, 0, "a", 1)), str(DAY))
+    warehouse.overwrite_slice(SLOTS, slots(spark, (NEXT, 0, "b", 1)), str(NEXT))
+    assert warehouse.data_version(SLOTS, str(DAY)) == 1
+    assert warehouse.data_version(SLOTS, str(NEXT)) == 2
+    spark.sql(f"OPTIMIZE {warehouse.name(SLOTS)}")
+    assert warehouse.data_version(SLOTS) == 2
+    warehouse.overwrite_slice(SLOTS, slots(spark), str(DAY))
+    assert [r.category for r in warehouse.read(SLOTS).collect()] == ["b"]
+    assert warehouse.read(SLOTS, version=2).count() == 2
+
+
+def test_appending_twice_is_appending_once(spark: SparkSession, warehouse: Warehouse) -> None:
+    for _ in range(2):
+        warehouse.append_once(SLOTS, slots(spark, (DAY, 0, "a", 1)), "batch-7")
+    assert warehouse.read(SLOTS).count() == 1
+
+
+def test_broken_contracts_are_named(spark: SparkSession, warehouse: Warehouse) -> None:
+    with pytest.raises(ContractError, match="category_slots does not exist"):
+        warehouse.read(SLOTS)
+    with pytest.raises(ContractError, match="no column events"):
+        warehouse.merge(SLOTS, slots(spark).drop("events"))
+    with pytest.raises(ContractError, match="another dataset"):
+        Warehouse(spark, warehouse.location, "other").read(SLOTS)
+    spark.sql(f"ALTER TABLE {warehouse.name(SLOTS)} SET TBLPROPERTIES ('tastemill.contract'='9')")
+    with pytest.raises(ContractError, match="version 9"):
+        Warehouse(spark, warehouse.location, "toy").read(SLOTS)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_events_refuse_values_that_are_no_numbers(
+    spark: SparkSession, warehouse: Warehouse, value: float
+) -> None:
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    row = ("e", "u", "i", "view", value, None, None, None, now, DAY, "s", "f", 1, now)
+    bad = spark.createDataFrame([row], tables.EVENTS.schema)
+    with pytest.raises(Exception, match="value_finite"):
+        warehouse.append_once(tables.EVENTS, bad, "batch")

@@ -1,0 +1,96 @@
+"""Checkpoints: whole or passed over, and nothing else than what was saved."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tastemill.errors import TrainingError
+from tastemill.training import checkpoint as checkpoints
+
+IDENTITY = {"seed": 1, "params.hidden": (4, 2)}
+
+
+def _trained(seed: int = 1) -> tuple[nn.Module, torch.optim.Adam]:
+    torch.manual_seed(seed)
+    network = nn.Linear(3, 1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        network(torch.randn(4, 3)).sum().backward()
+        optimizer.step()
+    return network, optimizer
+
+
+def _save(root: Path, epochs: int) -> tuple[nn.Module, torch.optim.Adam]:
+    network, optimizer = _trained()
+    history = []
+    for epoch in range(epochs):
+        history.append((epoch, "train_loss", 1.0 / (epoch + 3)))
+        checkpoints.save(root, network, optimizer, history=history, identity=IDENTITY)
+    return network, optimizer
+
+
+def test_weights_optimizer_and_history_come_back_to_the_bit(tmp_path: Path) -> None:
+    network, optimizer = _save(tmp_path, 2)
+    other, other_optimizer = _trained(seed=2)
+    found = checkpoints.latest(tmp_path)
+    assert found is not None
+    found.restore(other, other_optimizer)
+    assert (found.epoch, found.history[-1]) == (1, (1, "train_loss", 1.0 / 4))
+    assert torch.equal(network.weight, other.weight)
+    for one, two in zip(
+        optimizer.state_dict()["state"].values(),
+        other_optimizer.state_dict()["state"].values(),
+        strict=True,
+    ):
+        assert one.keys() == two.keys()
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert other_optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_the_last_two_are_kept_and_nothing_is_a_pickle(tmp_path: Path) -> None:
+    _save(tmp_path, 4)
+    assert sorted(p.name for p in tmp_path.glob("epoch-*")) == ["epoch-00002", "epoch-00003"]
+    suffixes = {p.suffix for p in tmp_path.rglob("*") if p.is_file()}
+    assert suffixes == {".json", ".safetensors"}
+    assert json.loads((tmp_path / "latest.json").read_text())["folder"] == "epoch-00003"
+
+
+@pytest.mark.parametrize("name", [checkpoints.WEIGHTS, checkpoints.OPTIMIZER, checkpoints.STATE])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_torn_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: str) -> None:
+    _save(tmp_path, 3)
+    path = tmp_path / "epoch-00002" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+    found = checkpoints.latest(tmp_path)
+    assert found is not None
+    assert found.epoch == 1
+
+
+def test_what_a_killed_writer_leaves_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / ".epoch-00000.part").mkdir()
+    (tmp_path / ".epoch-00000.part" / checkpoints.WEIGHTS).write_bytes(b"half")
+    assert checkpoints.latest(tmp_path) is None
+    _save(tmp_path, 1)
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["epoch-00000"]
+
+
+def test_no_checkpoint_yet(tmp_path: Path) -> None:
+    assert checkpoints.latest(tmp_path / "nowhere") is None
+
+
+def test_another_trainings_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    _save(tmp_path, 1)
+    found = checkpoints.latest(tmp_path)
+    assert found is not None
+    checkpoints.check_identity(found, IDENTITY)
+    with pytest.raises(TrainingError, match=r"expected: seed = 2\n *found: seed = 1"):
+        checkpoints.check_identity(found, {**IDENTITY, "seed": 2})

@@ -1,0 +1,215 @@
+"""The loop in one process: it learns, repeats, resumes, and stops when numbers go bad."""
+
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tastemill.deep.registry import load_network
+from tastemill.errors import TrainingError
+from tastemill.training.loop import train
+from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
+from tastemill.training.worker import Status, read_statuses, train_and_report
+
+MakeFeed = Callable[..., FeedSpec]
+PARAMS = {"num_users": 7, "num_items": 11, "user_dim": 2, "item_dim": 2, "embedding_dim": 8}
+
+
+@pytest.fixture
+def spec(rating_feed: FeedSpec, tmp_path: Path) -> TrainSpec:
+    return TrainSpec(
+        train=rating_feed,
+        valid=rating_feed,
+        checkpoint_dir=str(tmp_path / "checkpoints"),
+        artifact_dir=str(tmp_path / "artifact"),
+        network="embedding_mlp",
+        params=json.dumps({**PARAMS, "output_bias": 2.0}),
+        epochs=3,
+        batch_size=32,
+        learning_rate=0.02,
+        feed="pyarrow",
+    )
+
+
+def _elsewhere(spec: TrainSpec, name: str, **changes: object) -> TrainSpec:
+    """The same training with folders of its own."""
+    root = Path(spec.checkpoint_dir).parent / name
+    return replace(
+        spec, checkpoint_dir=str(root / "checkpoints"), artifact_dir=str(root), **changes
+    )
+
+
+def _values(result: TrainResult, metric: str) -> list[float]:
+    return [value for _, name, value in result.history if name == metric]
+
+
+def _assert_same_weights(one: TrainSpec, two: TrainSpec) -> None:
+    first, second = (load_file(Path(s.artifact_dir) / "model.safetensors") for s in (one, two))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("feed", ["petastorm", "pyarrow"])
+def test_loss_falls_and_the_artifact_scores(spec: TrainSpec, feed: str) -> None:
+    result = train(replace(spec, feed=feed, epochs=12))
+    losses = _values(result, "train_loss")
+    assert losses[-1] < 0.25 * losses[0]
+    assert _values(result, "valid_rmse")[-1] == pytest.approx(
+        math.sqrt(_values(result, "valid_loss")[-1])
+    )
+    assert (result.epochs, result.world, result.device) == (12, 1, "cpu")
+    assert result.rows_per_second > 0
+    scores = load_network(result.artifact).score_all(
+        torch.tensor([0]), torch.tensor([[0.1, 0.2]]), torch.tensor([[0.1, 0.2]] * 11)
+    )
+    # Item 0 is worth 0 to user 0, item 2 is worth 2.
+    assert float(scores[0, 2] - scores[0, 0]) > 1.0
+
+
+def test_cross_entropy_from_zero_and_one(spec: TrainSpec, make_feed: MakeFeed) -> None:
+    feed = make_feed([1, 1], name="clicks", users=2)
+    result = train(replace(spec, train=feed, valid=None, loss="bce", epochs=40))
+    losses = _values(result, "train_loss")
+    assert losses[-1] < 0.5 * losses[0]
+    assert not _values(result, "train_rmse")
+
+
+def test_the_same_training_twice_is_equal_to_the_bit(spec: TrainSpec) -> None:
+    one, two = _elsewhere(spec, "one"), _elsewhere(spec, "two")
+    assert _values(train(one), "train_loss") == _values(train(two), "train_loss")
+    _assert_same_weights(one, two)
+
+
+@pytest.mark.parametrize("where", ["at=epoch_end", "step=2"])
+def test_resumed_equals_undisturbed_to_the_bit(spec: TrainSpec, where: str) -> None:
+    whole, broken = _elsewhere(spec, "whole"), _elsewhere(spec, "broken")
+    undisturbed = train(whole)
+    with pytest.raises(TrainingError, match="injected fault"):
+        train(replace(broken, faults=(f"raise:epoch=1:{where}",)))
+    resumed = train(broken)
+    for metric in ("train_loss", "valid_loss"):
+        assert _values(resumed, metric) == _values(undisturbed, metric)
+    _assert_same_weights(whole, broken)
+
+
+def test_resumed_after_the_newest_checkpoint_was_torn(spec: TrainSpec) -> None:
+    whole, broken = _elsewhere(spec, "whole"), _elsewhere(spec, "broken")
+    train(whole)
+    with pytest.raises(TrainingError):
+        train(replace(broken, faults=("raise:epoch=1:at=epoch_end",)))
+    newest = Path(broken.checkpoint_dir) / "epoch-00001" / "weights.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-8])
+    train(broken)
+    _assert_same_weights(whole, broken)
+
+
+def test_a_finished_training_can_be_made_longer(spec: TrainSpec) -> None:
+    train(spec)
+    assert train(replace(spec, epochs=4)).epochs == 4
+
+
+def test_a_checkpoint_of_another_architecture(spec: TrainSpec) -> None:
+    train(replace(spec, epochs=1))
+    other = json.dumps({**PARAMS, "embedding_dim": 4})
+    with pytest.raises(TrainingError, match=r"expected: params.embedding_dim = 4"):
+        train(replace(spec, params=other))
+
+
+def test_a_loss_that_is_no_number_names_epoch_and_step(spec: TrainSpec) -> None:
+    with pytest.raises(TrainingError, match=r"the loss became (nan|inf) in epoch \d+, step \d+"):
+        train(replace(spec, learning_rate=1e18, epochs=5))
+
+
+def test_rows_of_weight_zero_teach_nothing(spec: TrainSpec, rating_feed: FeedSpec) -> None:
+    path = Path(rating_feed.folder) / rating_feed.files[0]
+    table = pq.read_table(path)
+    nothing = pa.array([0.0] * table.num_rows, type=pa.float32())
+    wild = pa.array([1e6] * table.num_rows, type=pa.float32())
+    pq.write_table(table.set_column(2, "label", wild).set_column(3, "weight", nothing), path)
+    hashes = (hashlib.sha256(path.read_bytes()).hexdigest(), *rating_feed.sha256[1:])
+    result = train(replace(spec, train=replace(rating_feed, sha256=hashes), valid=None))
+    assert _values(result, "train_loss")[0] < 10
+
+
+def test_a_feed_beyond_the_tables(spec: TrainSpec) -> None:
+    few = json.dumps({**PARAMS, "num_users": 3})
+    with pytest.raises(TrainingError, match="doesn't fit the network's num_users"):
+        train(replace(spec, params=few))
+    narrow = json.dumps({**PARAMS, "item_dim": 5})
+    with pytest.raises(TrainingError, match="doesn't fit the network's item_dim"):
+        train(replace(spec, params=narrow))
+
+
+def test_unknown_loss(spec: TrainSpec) -> None:
+    with pytest.raises(TrainingError, match="unknown loss"):
+        train(replace(spec, loss="hinge"))
+
+
+def test_every_rank_leaves_a_last_word(spec: TrainSpec, tmp_path: Path) -> None:
+    watched = replace(spec, status_dir=str(tmp_path / "status"), epochs=1)
+    train_and_report(watched)
+    assert read_statuses(tmp_path / "status")[0].ok
+    with pytest.raises(TrainingError):
+        train_and_report(replace(watched, faults=("raise:at=end",)))
+    status = read_statuses(tmp_path / "status")[0]
+    assert (status.ok, status.final) == (False, True)
+    assert status.error.startswith("TrainingError: injected fault")
+
+
+def test_an_echo_is_told_from_a_cause() -> None:
+    echo = Status(0, False, 1.0, "RuntimeError: [gloo] Connection closed by peer [127.0.0.1]")
+    assert echo.is_echo
+    assert not Status(1, False, 2.0, "ValueError: bad label").is_echo
+
+
+def _as_rank(spec: TrainSpec, rank: int, port: int) -> None:
+    os.environ |= {
+        "RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    train_and_report(spec)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_two_ranks_with_uneven_shards_learn_what_one_does(spec: TrainSpec) -> None:
+    # Without dropped ids the sums of a step are the same however its rows are shared out.
+    params = json.dumps({**PARAMS, "id_dropout": 0.0})
+    uneven = replace(
+        spec.train,
+        files=spec.train.files[:3],
+        row_groups=spec.train.row_groups[:3],
+        sha256=spec.train.sha256[:3],
+    )
+    # One step per epoch takes all rows, so the order doesn't matter either.
+    base = replace(spec, params=params, train=uneven, valid=None, batch_size=1000, epochs=2)
+    one, two = _elsewhere(base, "one"), _elsewhere(base, "two")
+    train(one)
+    context, port = multiprocessing.get_context("spawn"), _free_port()
+    ranks = [context.Process(target=_as_rank, args=(two, rank, port)) for rank in (0, 1)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(120)
+        assert process.exitcode == 0
+    first, second = (load_file(Path(s.artifact_dir) / "model.safetensors") for s in (one, two))
+    for key in first:
+        torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-5)
