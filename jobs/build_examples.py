@@ -20,9 +20,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the slice of one purpose."""
     warehouse = job.open_warehouse(spark, cfg)
     purpose = cfg.run.purpose
-    recipe = Recipe(
-        purpose, job.times_of(warehouse, cfg), cfg.dataset, cfg.profiles, cfg.examples
-    )
+    recipe = Recipe(purpose, job.times_of(warehouse, cfg), cfg.dataset, cfg.profiles, cfg.examples)
     ds = str(recipe.moment.as_of.date())
     index = warehouse.read(tables.ITEM_INDEX)
     known = index.join(warehouse.read(tables.ITEMS), "item_id", "left")

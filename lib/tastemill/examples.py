@@ -126,7 +126,10 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
         .select("event_id", "user_id", *ORDER, *numbers)
         .select("*", attempts)
         .crossJoin(F.broadcast(catalogue))
-        .withColumn("drawn", F.get("catalogue", F.pmod(hashed, F.nullif(F.size("catalogue"), F.lit(0))).cast("int")))
+        .withColumn(
+            "drawn",
+            F.get("catalogue", F.pmod(hashed, F.nullif(F.size("catalogue"), F.lit(0))).cast("int")),
+        )
         .join(first_taken, ["user_id", "drawn"], "left")
         .where(F.col("taken_at").isNull() | (F.col("taken_at") > F.struct(*ORDER)))
         .groupBy("event_id", F.col("_n").alias("n"))

@@ -5,22 +5,22 @@ import hashlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tastemill import models
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.errors import TastemillError, UsageError
+from tastemill.errors import ContractError, TastemillError, UsageError
 from tastemill.session import build_session
-from tastemill.tables import EVENTS, ITEM_INDEX, USER_INDEX, Table
+from tastemill.tables import EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
 from tastemill.times import Times, resolve_times
 
 log = logging.getLogger("tastemill")
@@ -114,6 +114,28 @@ def recipe(
     versions = {i.label: warehouse.data_version(i.table, i.where) or 0 for i in read}
     as_of = times_of(warehouse, cfg).of(cfg.run.purpose)
     return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash())
+
+
+def models_of(warehouse: Warehouse, cfg: Config) -> list[models.Model]:
+    """The models that a pass makes lists of: all of a backtest, in production the chosen one."""
+    ids = dict(cfg.run.models) or models.newest(warehouse, cfg.run.purpose)
+    if cfg.run.purpose == "production":
+        ids = {kind: ids[kind] for kind in [cfg.recommend.model] if kind in ids}
+    if not ids:
+        raise ContractError(
+            f"no model to make {cfg.run.purpose} lists with",
+            expected=cfg.recommend.model,
+            fix="fit one first: tastemill run, or tastemill job train_als",
+        )
+    return [models.find(warehouse, model_id) for model_id in ids.values()]
+
+
+def run_seq(warehouse: Warehouse, cfg: Config) -> int:
+    """The number of the run: as the runner says, else the next one."""
+    if cfg.run.run_seq:
+        return cfg.run.run_seq
+    last = warehouse.read_or_empty(RUNS).agg(F.max("run_seq").alias("last")).first()
+    return int((last["last"] if last else 0) or 0) + 1
 
 
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:

@@ -31,7 +31,14 @@ class Recipe:
     @property
     def model_id(self) -> str:
         """The kind and 12 hex digits of a hash of everything here."""
-        facts = [self.kind, self.as_of.isoformat(), self.params, self.seed, self.versions, self.code]
+        facts = [
+            self.kind,
+            self.as_of.isoformat(),
+            self.params,
+            self.seed,
+            self.versions,
+            self.code,
+        ]
         text = json.dumps(facts, sort_keys=True, default=str)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

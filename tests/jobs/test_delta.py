@@ -36,9 +36,7 @@ def test_merge_writes_only_what_differs(spark: SparkSession, warehouse: Warehous
 def test_an_older_row_never_replaces_a_newer_one(spark: SparkSession, warehouse: Warehouse) -> None:
     def user(occupation: str, year: int | None) -> DataFrame:
         at = datetime(year, 1, 1, tzinfo=UTC) if year else None
-        return spark.createDataFrame(
-            [("u", None, None, occupation, None, at)], tables.USERS.schema
-        )
+        return spark.createDataFrame([("u", None, None, occupation, None, at)], tables.USERS.schema)
 
     for occupation, year in (("baker", 2020), ("pupil", 2010), ("nobody", None)):
         warehouse.merge(tables.USERS, user(occupation, year), newer=("updated_at",))

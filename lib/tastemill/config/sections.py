@@ -27,6 +27,8 @@ class RunConfig(Section):
         None, description="End of what production sees; empty: the day after the newest event."
     )
     refit: bool = Field(True, description="Fit the chosen model again on everything and publish.")
+    run_id: str = Field("", description="Set by the runner.")
+    run_seq: int = Field(0, description="Set by the runner; 0: the next number.")
     models: dict[str, str] = Field(
         default_factory=dict, description="Model ids by kind; empty: the newest of the purpose."
     )

@@ -37,7 +37,9 @@ def with_user_vector(
         moment.before & taken(positive_min), moment.recency(cfg.half_life_days, F.col("oldest"))
     ).otherwise(0.0)
     sums = [
-        F.coalesce(F.sum(weight * F.coalesce(F.col("shares")[slot], F.lit(0.0))).over(window), F.lit(0.0))
+        F.coalesce(
+            F.sum(weight * F.coalesce(F.col("shares")[slot], F.lit(0.0))).over(window), F.lit(0.0)
+        )
         for slot in range(cfg.num_categories)
     ]
     rows = rows.withColumns({"_sums": F.array(*sums), **_history(window, moment.before)})

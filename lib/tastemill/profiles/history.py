@@ -32,7 +32,9 @@ class Moment:
     def within_days(self, days: int) -> Column:
         """Whether an event lies in the window that ends here; unknown times lie in none."""
         at = F.col("event_time")
-        inside = (at < F.lit(self.as_of)) & (at >= F.lit(self.as_of) - F.expr(f"INTERVAL {days} DAY"))
+        inside = (at < F.lit(self.as_of)) & (
+            at >= F.lit(self.as_of) - F.expr(f"INTERVAL {days} DAY")
+        )
         return F.coalesce(inside, F.lit(False))
 
     def recency(self, half_life_days: float, oldest: Column) -> Column:

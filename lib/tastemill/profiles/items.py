@@ -30,14 +30,18 @@ def build_item_profiles(
     past = events.where(moment.before & F.col("item_id").isNotNull())
     overall = fit_overall(past)
     centred = F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
-    counted = past.crossJoin(F.broadcast(overall)).groupBy("item_id").agg(
-        F.count("*").alias("num_events"),
-        F.count_distinct("user_id").alias("num_users"),
-        *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
-        F.count("value").alias("num_values"),
-        (F.sum(centred) / 1e6).alias("centred"),
-        F.min("event_time").alias("first_event_time"),
-        F.max("event_time").alias("last_event_time"),
+    counted = (
+        past.crossJoin(F.broadcast(overall))
+        .groupBy("item_id")
+        .agg(
+            F.count("*").alias("num_events"),
+            F.count_distinct("user_id").alias("num_users"),
+            *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
+            F.count("value").alias("num_values"),
+            (F.sum(centred) / 1e6).alias("centred"),
+            F.min("event_time").alias("first_event_time"),
+            F.max("event_time").alias("last_event_time"),
+        )
     )
     counts = ("num_events", "num_users", "num_events_7d", "num_events_30d", "num_events_90d")
     joined = (

@@ -87,20 +87,26 @@ def build_interests(
 def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> DataFrame:
     """Counts, visits, dwell and depth per user; `past` comes from `with_visits`."""
     centred = F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
-    counted = past.crossJoin(F.broadcast(overall)).groupBy("user_id").agg(
-        F.first("user_idx").alias("user_idx"),
-        F.count("*").alias("num_events"),
-        F.collect_list("event_type").alias("types"),
-        *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
-        F.count_distinct("event_date").alias("num_active_days"),
-        (F.size(F.collect_set("session_id")) + F.count_if("starts_visit")).alias("num_sessions"),
-        _mean("dwell_seconds").alias("dwell_seconds_mean"),
-        F.count_if(F.col("event_type").isin(*CLICKS)).alias("num_clicks"),
-        _mean("value").alias("value_mean"),
-        F.count("value").alias("num_values"),
-        (F.sum(centred) / 1e6).alias("centred"),
-        F.min("event_time").alias("first_event_time"),
-        F.max("event_time").alias("last_event_time"),
+    counted = (
+        past.crossJoin(F.broadcast(overall))
+        .groupBy("user_id")
+        .agg(
+            F.first("user_idx").alias("user_idx"),
+            F.count("*").alias("num_events"),
+            F.collect_list("event_type").alias("types"),
+            *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
+            F.count_distinct("event_date").alias("num_active_days"),
+            (F.size(F.collect_set("session_id")) + F.count_if("starts_visit")).alias(
+                "num_sessions"
+            ),
+            _mean("dwell_seconds").alias("dwell_seconds_mean"),
+            F.count_if(F.col("event_type").isin(*CLICKS)).alias("num_clicks"),
+            _mean("value").alias("value_mean"),
+            F.count("value").alias("num_values"),
+            (F.sum(centred) / 1e6).alias("centred"),
+            F.min("event_time").alias("first_event_time"),
+            F.max("event_time").alias("last_event_time"),
+        )
     )
     weeks = F.greatest(
         (F.unix_timestamp(F.lit(moment.as_of)) - F.unix_timestamp("first_event_time")) / 604_800.0,

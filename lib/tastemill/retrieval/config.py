@@ -1,5 +1,7 @@
 """Settings of recommend."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from tastemill.config import Section
@@ -11,4 +13,7 @@ class RecommendConfig(Section):
     model: str = Field("als", description="Kind of the model that production publishes.")
     fallback: str = Field("popularity", description="Kind that serves users without a history.")
     surface: str = Field("home", description="Where the lists are shown.")
+    seen: Literal["any", "taken"] = Field(
+        "any", description="What lists leave out: whatever the user met, or only what was taken."
+    )
     top_k: int = Field(100, ge=1, description="Length of a list.")

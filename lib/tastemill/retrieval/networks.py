@@ -24,27 +24,33 @@ class NetworkScorer:
     Args:
         artifact: folder of model.json and model.safetensors, on a file system all workers see.
         item_vectors: `(m, Pi)` profile vectors, row i for item i.
+        fallback: `(m,)` scores for users without a profile, who have no history.
     """
 
     columns: tuple[str, ...] = ("user_idx", "user_vector")
 
-    def __init__(self, artifact: str, item_vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self, artifact: str, item_vectors: NDArray[np.float32], fallback: NDArray[np.float32]
+    ) -> None:
         self.artifact = artifact
+        self.fallback = fallback
         self.item_vectors = item_vectors
         self.num_items = len(item_vectors)
 
     def score(self, columns: Columns) -> FloatArray:
-        """Scores `(n, m)`; a user without a profile vector has no history: all zeros."""
-        vectors = np.nan_to_num(columns["user_vector"].astype(np.float32), nan=0.0)
-        width = network(self.artifact).config.user_dim
-        if vectors.shape[1] != width:  # all of the block are null
-            vectors = np.zeros((len(vectors), width), dtype=np.float32)
+        """Scores `(n, m)`; see `Scorer`."""
+        vectors = columns["user_vector"]
+        missing = np.isnan(vectors).any(axis=1)
+        if missing.all():
+            return np.tile(self.fallback, (len(vectors), 1))
         scores = network(self.artifact).score_all(
             torch.from_numpy(columns["user_idx"].astype(np.int64)),
-            torch.from_numpy(vectors),
+            torch.from_numpy(np.nan_to_num(vectors)),
             torch.from_numpy(self.item_vectors),
         )
-        return np.asarray(scores.numpy(), dtype=np.float32)
+        known: FloatArray = scores.numpy()
+        known[missing] = self.fallback
+        return known
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill.sources.base import (
@@ -132,7 +132,9 @@ def _households(demographics: DataFrame, redemptions: DataFrame) -> DataFrame:
 
 def _products(products: DataFrame) -> DataFrame:
     brand = F.when(F.col("brand") == "Private", F.lit("store brand"))
-    title = F.concat_ws(" · ", F.coalesce("product_type", "product_category"), brand, "package_size")
+    title = F.concat_ws(
+        " · ", F.coalesce("product_type", "product_category"), brand, "package_size"
+    )
     return products.select(
         F.col("product_id").alias("item_id"),
         F.nullif(title, F.lit("")).alias("title"),

@@ -21,10 +21,27 @@ from tastemill.sources.lines import parse_csv, parse_delimited, read_lines, requ
 FILES_100K = ("u.data", "u.item", "u.user")
 FILES_1M = ("users.dat", "movies.dat")
 RATINGS_1M = ("ratings.dat", "ratings.csv.gz", "ratings.csv")
-GENRES_100K = (
-    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir "
-    "Horror Musical Mystery Romance Sci-Fi Thriller War Western"
-).split()
+GENRES_100K = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+]
 # Age groups and occupations of 1M are codes; its README gives the words.
 AGES_1M = {
     "1": "under 18",
@@ -35,12 +52,29 @@ AGES_1M = {
     "50": "50-55",
     "56": "56+",
 }
-OCCUPATIONS_1M = (
-    "other,academic/educator,artist,clerical/admin,college/grad student,customer service,"
-    "doctor/health care,executive/managerial,farmer,homemaker,K-12 student,lawyer,programmer,"
-    "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
-    "unemployed,writer"
-).split(",")
+OCCUPATIONS_1M = [
+    "other",
+    "academic/educator",
+    "artist",
+    "clerical/admin",
+    "college/grad student",
+    "customer service",
+    "doctor/health care",
+    "executive/managerial",
+    "farmer",
+    "homemaker",
+    "K-12 student",
+    "lawyer",
+    "programmer",
+    "retired",
+    "sales/marketing",
+    "scientist",
+    "self-employed",
+    "technician/engineer",
+    "tradesman/craftsman",
+    "unemployed",
+    "writer",
+]
 
 
 def files(folder: Path) -> list[Path]:

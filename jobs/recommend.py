@@ -1,0 +1,102 @@
+"""models, factors, profiles, events → backtest_lists, or recommendations (merged).
+
+The k best items of the whole catalogue for every user. A backtest writes what each model would
+have shown at the cut; production merges what users are shown, and only lists that changed.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, tables
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.models import Model
+from tastemill.profiles.history import Moment
+from tastemill.retrieval import lists
+from tastemill.retrieval.recommend import recommend_top_k
+from tastemill.times import taken
+
+SECTIONS = ("dataset", "split", "recommend")
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Make lists of every model of the pass, and write them where they belong."""
+    warehouse = job.open_warehouse(spark, cfg)
+    chosen = job.models_of(warehouse, cfg)
+    moment = Moment(job.times_of(warehouse, cfg).of(cfg.run.purpose))
+    events = job.numbered_events(warehouse).persist()
+    index = warehouse.read(tables.ITEM_INDEX)
+    num_items = 1 + int(index.agg(F.max("item_idx")).collect()[0][0])
+    pool = lists.catalogue(events, moment, cfg.dataset, num_items)
+    ids = lists.ids_by_index(index, num_items)
+    users = users_to_serve(warehouse, events, moment, cfg).persist()
+
+    def lists_of(model: Model) -> DataFrame:
+        scorer = lists.scorer_of(model, lists.dense(_items(warehouse, model), num_items), pool)
+        made = recommend_top_k(
+            _with_vectors(users, warehouse, model),
+            scorer,
+            cfg.recommend.top_k,
+            eligible=pool.eligible,
+        )
+        seq = job.run_seq(warehouse, cfg)
+        stamp = lists.Stamp(cfg.recommend.surface, model, cfg.recommend.fallback, seq)
+        return lists.as_lists(made, users.select("user_id", "user_idx"), ids, stamp)
+
+    made = reduce(DataFrame.union, [lists_of(model) for model in chosen])
+    if cfg.run.purpose == "backtest":
+        labels = [model.model_id for model in chosen]
+        warehouse.overwrite_slice(tables.BACKTEST_LISTS, made, *labels)
+        rows, word = users.count() * len(chosen), ""
+    else:
+        rows = warehouse.merge(tables.RECOMMENDATIONS, made, newer=("as_of", "run_seq"))
+        word = f"of {users.count()} lists changed"
+    events.unpersist()
+    users.unpersist()
+    return job.JobResult(rows, {m.kind: m.model_id for m in chosen}, word)
+
+
+def users_to_serve(
+    warehouse: Warehouse, events: DataFrame, moment: Moment, cfg: Config
+) -> DataFrame:
+    """(user_id, user_idx, seen): everybody, or in a backtest those who took something later."""
+    index = warehouse.read(tables.USER_INDEX)
+    if cfg.run.purpose == "backtest":
+        later = events.where(~moment.before & taken(cfg.dataset.positive_min))
+        index = index.join(later.select("user_idx").distinct(), "user_idx", "left_semi")
+    if not cfg.dataset.exclude_seen:
+        return index.withColumn("seen", F.lit(None).cast("array<int>"))
+    met = F.lit(True) if cfg.recommend.seen == "any" else taken(cfg.dataset.positive_min)
+    return index.join(lists.history_of(events, moment, met), "user_idx", "left")
+
+
+def _items(warehouse: Warehouse, model: Model) -> DataFrame:
+    """(idx, vector): the item side of a model."""
+    if model.artifact is None:
+        return warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
+    profiles = warehouse.read(tables.ITEM_PROFILES, where=str(model.as_of.date()))
+    return profiles.select(F.col("item_idx").alias("idx"), F.col("item_vector").alias("vector"))
+
+
+def _with_vectors(users: DataFrame, warehouse: Warehouse, model: Model) -> DataFrame:
+    """Users with the column that the model's scorer reads; null for those it doesn't know."""
+    if model.artifact is not None:
+        profiles = warehouse.read(tables.USER_PROFILES, where=str(model.as_of.date()))
+        return users.join(profiles.select("user_idx", "user_vector"), "user_idx", "left")
+    if model.kind in lists.FACTORIZATIONS:
+        factors = warehouse.read(tables.USER_FACTORS, where=model.model_id)
+        vectors = factors.select(F.col("idx").alias("user_idx"), "vector")
+        return users.join(vectors, "user_idx", "left")
+    return users
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("recommend", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""Predicted ratings of the models that predict: (model_id, user_idx, segment, label, prediction)."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from tastemill.models import Model
+
+RATING_KINDS = ("bias", "als_explicit", "embedding_mlp")
+
+
+def predict(
+    rows: DataFrame, model: Model, users: DataFrame, items: DataFrame, mean: DataFrame
+) -> DataFrame:
+    """Predictions of a model whose sides are factors.
+
+    Args:
+        rows: user_idx, item_idx, segment, label.
+        model: `bias` or `als_explicit`.
+        users: (idx, vector) of the model.
+        items: (idx, vector) of the model.
+        mean: one row, `mean`: what is predicted where nothing better is known.
+    """
+    of_user = users.select(F.col("idx").alias("user_idx"), F.col("vector").alias("u"))
+    of_item = items.select(F.col("idx").alias("item_idx"), F.col("vector").alias("i"))
+    joined = rows.join(of_user, "user_idx", "left").join(of_item, "item_idx", "left")
+    prediction = _bias() if model.kind == "bias" else _dot()
+    return labelled(joined.crossJoin(F.broadcast(mean)).withColumn("prediction", prediction), model)
+
+
+def labelled(rows: DataFrame, model: Model) -> DataFrame:
+    """The columns that errors are computed from."""
+    return rows.select(
+        F.lit(model.model_id).alias("model_id"), "user_idx", "segment", "label", "prediction"
+    )
+
+
+def _bias() -> Column:
+    sides = [F.coalesce(F.get(side, 0).cast("double"), F.lit(0.0)) for side in ("u", "i")]
+    return F.col("mean") + sides[0] + sides[1]
+
+
+def _dot() -> Column:
+    products = F.zip_with("u", "i", lambda u, i: u.cast("double") * i.cast("double"))
+    total = F.aggregate(products, F.lit(0.0), lambda so_far, x: so_far + x)
+    return F.coalesce(total, "mean")
