@@ -14,20 +14,24 @@ from tastemill.examples import Recipe, build_examples
 from tastemill.profiles.categories import with_category_shares
 
 SECTIONS = ("dataset", "split", "profiles", "examples")
+INPUTS = (tables.EVENTS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX, tables.CATEGORY_SLOTS)
+OUTPUTS = (tables.EXAMPLES,)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the slice of one purpose."""
     warehouse = job.open_warehouse(spark, cfg)
     purpose = cfg.run.purpose
-    recipe = Recipe(purpose, job.times_of(warehouse, cfg), cfg.dataset, cfg.profiles, cfg.examples)
+    times = job.times_of(warehouse, cfg)
+    recipe = Recipe(purpose, times, cfg.dataset, cfg.profiles, cfg.examples)
     ds = str(recipe.moment.as_of.date())
     index = warehouse.read(tables.ITEM_INDEX)
     known = index.join(warehouse.read(tables.ITEMS), "item_id", "left")
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
     shares = with_category_shares(known, slots, cfg.profiles.num_categories)
-    events = warehouse.read(tables.EVENTS).join(warehouse.read(tables.USER_INDEX), "user_id")
-    examples = build_examples(events.join(index, "item_id"), shares.join(index, "item_id"), recipe)
+    examples = build_examples(
+        job.numbered_events(warehouse, times), shares.join(index, "item_id"), recipe
+    )
     warehouse.overwrite_slice(tables.EXAMPLES, examples, purpose)
     return job.JobResult(warehouse.read(tables.EXAMPLES, where=purpose).count())
 

@@ -18,6 +18,8 @@ from tastemill.profiles.users import build_user_profiles
 from tastemill.sources.cleaning import as_table
 
 SECTIONS = ("dataset", "split", "profiles")
+INPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX)
+OUTPUTS = (tables.CATEGORY_SLOTS, tables.USER_PROFILES, tables.ITEM_PROFILES)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:

@@ -18,14 +18,17 @@ from tastemill.models import Model
 from tastemill.profiles.history import Moment
 
 SECTIONS = ("dataset", "split", "evaluation")
+INPUTS = (tables.EVENTS, tables.BACKTEST_LISTS, tables.EXAMPLES)
+OUTPUTS = (tables.METRICS,)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the metrics of the models judged."""
     warehouse = job.open_warehouse(spark, cfg)
     chosen, dataset = job.models_of(warehouse, cfg), cfg.dataset
-    moment = Moment(job.times_of(warehouse, cfg).cut)
-    events = job.numbered_events(warehouse).persist()
+    times = job.times_of(warehouse, cfg)
+    moment = Moment(times.cut)
+    events = job.numbered_events(warehouse, times).persist()
     relevant = backtest.relevant_items(
         events, moment, dataset.positive_min, dataset.min_item_events
     ).persist()

@@ -16,13 +16,15 @@ from tastemill import job, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError, UsageError
-from tastemill.sources.batch import Batch, clean
+from tastemill.sources.batch import Batch, clean, mark_events
 from tastemill.sources.completejourney import shipped_folder
 from tastemill.sources.fingerprint import as_ingested_files, fingerprints
 from tastemill.sources.indexing import new_index_rows
 from tastemill.sources.registry import source
 
 SECTIONS = ("dataset", "ingest")
+INPUTS = ()
+OUTPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -34,24 +36,24 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     known = warehouse.read_or_empty(tables.INGESTED_FILES)
     if files.join(known, list(tables.INGESTED_FILES.keys), "left_anti").isEmpty():
         return job.JobResult(0, detail="nothing new")
-    batch = clean(
-        reader.read(spark, folder),
+    raw = reader.read(spark, folder)
+    marked = mark_events(
+        raw.events,
         warehouse.read_or_empty(tables.EVENTS),
         source=reader.name,
         allow_missing_time=cfg.dataset.allow_missing_time,
         now=now,
-    )
-    events, quarantine = batch.events.persist(), batch.quarantine.persist()
-    rows, rejected = events.count(), quarantine.count()
-    _refuse_rubbish(rows, rejected, quarantine, cfg.ingest.max_quarantine_share)
-    warehouse.merge(tables.QUARANTINE, quarantine)
+    ).persist()
+    batch = clean(raw, marked, source=reader.name, now=now)
+    rows, rejected = batch.events.count(), batch.quarantine.count()
+    _refuse_rubbish(rows, rejected, batch.quarantine, cfg.ingest.max_quarantine_share)
+    warehouse.merge(tables.QUARANTINE, batch.quarantine)
     warehouse.merge(tables.USERS, batch.users, newer=("updated_at",))
     warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",))
-    _extend_indexes(warehouse, batch, events)
-    warehouse.append_once(tables.EVENTS, events, f"ingest-{now.isoformat()}")
+    _extend_indexes(warehouse, batch)
+    warehouse.append_once(tables.EVENTS, batch.events, f"ingest-{now.isoformat()}")
     warehouse.merge(tables.INGESTED_FILES, files)
-    events.unpersist()
-    quarantine.unpersist()
+    marked.unpersist()
     return job.JobResult(rows, detail=f"{rejected} rows in quarantine")
 
 
@@ -86,11 +88,11 @@ def _refuse_rubbish(rows: int, rejected: int, quarantine: DataFrame, limit: floa
     )
 
 
-def _extend_indexes(warehouse: Warehouse, batch: Batch, events: DataFrame) -> None:
+def _extend_indexes(warehouse: Warehouse, batch: Batch) -> None:
     told = warehouse.read(tables.ITEMS).select(F.explode("categories").alias("category"))
     ids = (
-        (tables.USER_INDEX, events.select("user_id").union(batch.users.select("user_id"))),
-        (tables.ITEM_INDEX, events.select("item_id").union(batch.items.select("item_id"))),
+        (tables.USER_INDEX, batch.events.select("user_id").union(batch.users.select("user_id"))),
+        (tables.ITEM_INDEX, batch.events.select("item_id").union(batch.items.select("item_id"))),
         (tables.CATEGORY_INDEX, told),
     )
     for table, seen in ids:

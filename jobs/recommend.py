@@ -20,14 +20,23 @@ from tastemill.retrieval.recommend import recommend_top_k
 from tastemill.times import taken
 
 SECTIONS = ("dataset", "split", "recommend")
+INPUTS = (
+    tables.EVENTS,
+    tables.USER_INDEX,
+    tables.ITEM_INDEX,
+    tables.USER_PROFILES,
+    tables.ITEM_PROFILES,
+)
+OUTPUTS = (tables.BACKTEST_LISTS,)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Make lists of every model of the pass, and write them where they belong."""
     warehouse = job.open_warehouse(spark, cfg)
     chosen = job.models_of(warehouse, cfg)
-    moment = Moment(job.times_of(warehouse, cfg).of(cfg.run.purpose))
-    events = job.numbered_events(warehouse).persist()
+    times = job.times_of(warehouse, cfg)
+    moment = Moment(times.of(cfg.run.purpose))
+    events = job.numbered_events(warehouse, times).persist()
     index = warehouse.read(tables.ITEM_INDEX)
     num_items = 1 + int(index.agg(F.max("item_idx")).collect()[0][0])
     pool = lists.catalogue(events, moment, cfg.dataset, num_items)
@@ -43,7 +52,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
             eligible=pool.eligible,
         )
         seq = job.run_seq(warehouse, cfg)
-        stamp = lists.Stamp(cfg.recommend.surface, model, cfg.recommend.fallback, seq)
+        stamp = lists.Stamp(cfg.recommend.surface, model, seq)
         return lists.as_lists(made, users.select("user_id", "user_idx"), ids, stamp)
 
     made = reduce(DataFrame.union, [lists_of(model) for model in chosen])

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tastemill import job, models
+from tastemill import job, models, tables
 from tastemill.collaborative.als import AlsConfig, explicit_ratings, fit_als, implicit_ratings
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.examples import type_weight
 
 SECTIONS = ("dataset", "split", "als", "recommend")
+INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
+OUTPUTS = (tables.USER_FACTORS, tables.ITEM_FACTORS)
 KINDS = ("als", "als_explicit")
 
 
@@ -24,7 +26,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     kinds = job.kinds_to_fit(cfg, cfg.als.models)
     if unknown := set(kinds) - set(KINDS):
         raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
-    events = job.numbered_events(warehouse)
+    events = job.numbered_events(warehouse, job.times_of(warehouse, cfg))
     checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
     for kind in kinds:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, models
+from tastemill import job, models, tables
 from tastemill.collaborative import baselines
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.profiles.history import Moment
 
 SECTIONS = ("dataset", "split", "baselines", "recommend")
+INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
+OUTPUTS = (tables.ITEM_FACTORS,)
 KINDS = ("popularity", "recent_popularity", "bias")
 
 
@@ -24,7 +26,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     kinds = job.kinds_to_fit(cfg, cfg.baselines.models)
     if unknown := set(kinds) - set(KINDS):
         raise UsageError("unknown baseline", expected=", ".join(KINDS), found=", ".join(unknown))
-    events = job.numbered_events(warehouse).persist()
+    events = job.numbered_events(warehouse, job.times_of(warehouse, cfg)).persist()
     fitted = [_fit(kind, events, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in kinds]
     saved = models.save(warehouse, fitted) if fitted else {}
     events.unpersist()

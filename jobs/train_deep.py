@@ -14,6 +14,8 @@ from tastemill.config.load import Config
 from tastemill.training.fit import PARAMS, as_history, fit_network, last_epoch, make_feeds
 
 SECTIONS = ("dataset", "deep", "recommend")
+INPUTS = (tables.EXAMPLES, tables.USER_INDEX, tables.ITEM_INDEX)
+OUTPUTS = (tables.TRAINING_HISTORY,)
 KINDS = ("embedding_mlp",)
 
 

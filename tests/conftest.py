@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tastemill.testing.session import test_session as start_session
+from tastemill.testing.session import start_session
 
 
 @pytest.fixture(scope="session")

@@ -53,11 +53,12 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     overall = fit_overall(events.where(recipe.moment.before))
     rows = events.join(shares.select("item_id", "shares"), "item_id", "left")
     rows = rows.crossJoin(F.broadcast(overall))
-    rows = with_user_vector(rows, recipe.moment, cfg, dataset.positive_min)
+    ordered = not dataset.allow_missing_time
+    rows = with_user_vector(rows, recipe.moment, cfg, dataset.positive_min, ordered=ordered)
     rows = rows.withColumns({"n": F.lit(0), "is_example": is_labelled(dataset)})
-    if dataset.task == "implicit":
+    if dataset.task == "implicit" and recipe.examples.num_negatives:
         rows = rows.unionByName(draw_negatives(rows, shares, recipe))
-    rows = with_item_vector(rows, recipe.moment, cfg, F.col("n") == 0)
+    rows = with_item_vector(rows, recipe.moment, cfg, F.col("n") == 0, ordered=ordered)
     return as_table(
         rows.where("is_example").withColumns(
             {
@@ -116,8 +117,11 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
     are drawn from all that had an event before the moment.
     """
     catalogue = _catalogue(rows, shares, recipe.moment)
-    first_taken = rows.where("is_example").groupBy("user_id", F.col("item_idx").alias("drawn"))
-    first_taken = first_taken.agg(F.min(F.struct(*ORDER)).alias("taken_at"))
+    first_taken = (
+        rows.where("is_example")
+        .groupBy("user_id", F.col("item_idx").alias("drawn"))
+        .agg(F.min(F.struct(*ORDER)).alias("taken_at"))
+    )
     numbers = [F.explode(F.sequence(F.lit(1), F.lit(recipe.examples.num_negatives))).alias("_n")]
     attempts = F.explode(F.sequence(F.lit(0), F.lit(ATTEMPTS - 1))).alias("attempt")
     hashed = F.xxhash64(F.lit(recipe.examples.seed), "event_id", "_n", "attempt")

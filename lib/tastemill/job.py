@@ -88,10 +88,12 @@ def times_of(warehouse: Warehouse, cfg: Config) -> Times:
     return Times(*(at or other for at, other in zip(given, astuple(found), strict=True)))
 
 
-def numbered_events(warehouse: Warehouse) -> DataFrame:
-    """Events that have an item, with user_idx and item_idx."""
-    events = warehouse.read(EVENTS).join(warehouse.read(USER_INDEX), "user_id")
-    return events.join(warehouse.read(ITEM_INDEX), "item_id")
+def numbered_events(warehouse: Warehouse, times: Times) -> DataFrame:
+    """Events before as_of that have an item, with user_idx and item_idx."""
+    at = F.col("event_time")
+    events = warehouse.read(EVENTS).where(at.isNull() | (at < F.lit(times.as_of)))
+    numbered = events.join(warehouse.read(USER_INDEX), "user_id")
+    return numbered.join(warehouse.read(ITEM_INDEX), "item_id")
 
 
 def recipe(
@@ -139,10 +141,10 @@ def run_seq(warehouse: Warehouse, cfg: Config) -> int:
 
 
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:
-    """Which of a job's kinds a pass needs: all in a backtest, in production those published."""
+    """Which of a job's kinds a pass needs: all in a backtest, in production the chosen one."""
     if cfg.run.purpose == "backtest":
         return list(own)
-    return [k for k in dict.fromkeys((cfg.recommend.fallback, cfg.recommend.model)) if k in own]
+    return [kind for kind in own if kind == cfg.recommend.model]
 
 
 @cache

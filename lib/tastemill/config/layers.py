@@ -32,6 +32,12 @@ def conf_root(folder: str | None) -> Traversable:
     return Path(folder)
 
 
+def toml_files(folder: Traversable) -> list[Traversable]:
+    """The TOML files of a folder by name; none where there is no such folder."""
+    found = [f for f in folder.iterdir() if f.name.endswith(".toml")] if folder.is_dir() else []
+    return sorted(found, key=lambda f: f.name)
+
+
 def toml_layer(file: Traversable, *, required: bool) -> Layer:
     """Read one TOML file; a missing one is empty unless required."""
     if not file.is_file():
@@ -40,7 +46,7 @@ def toml_layer(file: Traversable, *, required: bool) -> Layer:
         return Layer(str(file), {})
     try:
         return Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is no valid TOML: {error}") from error
 
 
@@ -91,6 +97,8 @@ def _nested(pairs: Iterable[tuple[str, str]]) -> Values:
         at = values
         for parent in parents:
             at = at.setdefault(parent, {})
+            if not isinstance(at, dict):
+                raise UsageError(f"{dotted} can't be set", found=f"{parent} = {at!r} beside it")
         at[leaf] = _literal(text)
     return values
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from tastemill.collaborative.als import AlsConfig
 from tastemill.collaborative.baselines import BaselinesConfig
@@ -15,6 +15,7 @@ from tastemill.config.layers import (
     environment_layer,
     merged,
     settings_layer,
+    toml_files,
     toml_layer,
 )
 from tastemill.config.sections import DatasetConfig, RunConfig, Section, SplitConfig
@@ -31,18 +32,18 @@ from tastemill.training.config import DeepConfig
 class Config(Section):
     """Everything a run can be told."""
 
-    session: SessionConfig = Field(default_factory=SessionConfig)
-    run: RunConfig = Field(default_factory=RunConfig)
-    dataset: DatasetConfig = Field(default_factory=DatasetConfig)
-    split: SplitConfig = Field(default_factory=SplitConfig)
-    ingest: IngestConfig = Field(default_factory=IngestConfig)
-    profiles: ProfilesConfig = Field(default_factory=ProfilesConfig)
-    examples: ExamplesConfig = Field(default_factory=ExamplesConfig)
-    baselines: BaselinesConfig = Field(default_factory=BaselinesConfig)
-    als: AlsConfig = Field(default_factory=AlsConfig)
-    deep: DeepConfig = Field(default_factory=DeepConfig)
-    recommend: RecommendConfig = Field(default_factory=RecommendConfig)
-    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    session: SessionConfig = SessionConfig()
+    run: RunConfig = RunConfig()
+    dataset: DatasetConfig = DatasetConfig()
+    split: SplitConfig = SplitConfig()
+    ingest: IngestConfig = IngestConfig()
+    profiles: ProfilesConfig = ProfilesConfig()
+    examples: ExamplesConfig = ExamplesConfig()
+    baselines: BaselinesConfig = BaselinesConfig()
+    als: AlsConfig = AlsConfig()
+    deep: DeepConfig = DeepConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,14 @@ def load_config(request: Request) -> Config:
 
 def known_datasets(conf: str | None = None) -> list[str]:
     """Names that --dataset takes."""
-    folder = conf_root(conf).joinpath("datasets")
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith("toml"))
+    files = toml_files(conf_root(conf).joinpath("datasets"))
+    return [f.name.removesuffix(".toml") for f in files]
 
 
 def _layers(request: Request) -> list[Layer]:
     root = conf_root(request.conf)
-    jobs = [f for f in root.joinpath("jobs").iterdir() if f.name.endswith(".toml")]
     layers = [toml_layer(root.joinpath("base.toml"), required=False)]
-    layers += [toml_layer(f, required=True) for f in sorted(jobs, key=lambda f: f.name)]
+    layers += [toml_layer(f, required=True) for f in toml_files(root.joinpath("jobs"))]
     if request.dataset:
         layers.append(_dataset_layer(request))
     if request.benchmark:
@@ -139,7 +139,7 @@ def _siblings(loc: tuple[int | str, ...]) -> list[str]:
         found = model.model_fields[str(part)].annotation
         if not (isinstance(found, type) and hasattr(found, "model_fields")):
             return []
-        model = found  # type: ignore[assignment]  # checked the line above
+        model = found
     return sorted(model.model_fields)
 
 

@@ -1,11 +1,19 @@
 """Sections that belong to the line as a whole; every other model stands beside its code."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Purpose = Literal["backtest", "production"]
+
+
+def _in_utc(at: datetime) -> datetime:
+    """A time without a zone is UTC, whatever the zone of the machine."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class Section(BaseModel):
@@ -21,9 +29,9 @@ class RunConfig(Section):
     warehouse: str = Field("", description="Path, URI or catalog.schema; empty: warehouse/<name>.")
     artifacts: str = Field("", description="Folder of feeds, weights, reports; empty: beside it.")
     purpose: Purpose = Field("backtest", description="Time of a single job: before the cut or now.")
-    valid_from: datetime | None = Field(None, description="Begin of valid; empty: worked out.")
-    cut: datetime | None = Field(None, description="Begin of test; empty: worked out.")
-    as_of: datetime | None = Field(
+    valid_from: UtcTime | None = Field(None, description="Begin of valid; empty: worked out.")
+    cut: UtcTime | None = Field(None, description="Begin of test; empty: worked out.")
+    as_of: UtcTime | None = Field(
         None, description="End of what production sees; empty: the day after the newest event."
     )
     refit: bool = Field(True, description="Fit the chosen model again on everything and publish.")

@@ -1,4 +1,4 @@
-"""Predicted ratings of the models that predict: (model_id, user_idx, segment, label, prediction)."""
+"""Predicted ratings of the models that predict them, for rows that are rated."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F

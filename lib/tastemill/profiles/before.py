@@ -1,7 +1,11 @@
 """Profile vectors of every example as of just before its event: running sums, no loops.
 
-Both functions take rows in which `counts` says whether the row adds to the history of those that
-follow. A row after as_of never does: it sees the state at as_of, and so does everything after it.
+A row after as_of adds nothing to the history of those that follow: it sees the state at as_of.
+
+Where a user or an item has events of unknown time, the order of its past isn't known, and who came
+first may depend on the label (a log may have lost the times of low ratings only). Running sums
+would then tell the label. Such rows see the whole past up to as_of instead, without the fifth of
+it that the row itself falls into: no row sees its own label, and all of a past is seen alike.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -11,8 +15,11 @@ from pyspark.sql.window import WindowSpec
 
 from tastemill.profiles.categories import normalized
 from tastemill.profiles.config import ProfilesConfig
-from tastemill.profiles.history import Moment, as_vector, history_features
+from tastemill.profiles.history import FIXED_POINT, Moment, as_vector, history_features
 from tastemill.times import taken
+
+NUM_FOLDS = 5
+HISTORY = ("_events", "_values", "_centred")
 
 
 def earlier(key: str) -> WindowSpec:
@@ -21,8 +28,27 @@ def earlier(key: str) -> WindowSpec:
     return W.partitionBy(key).orderBy(*order).rowsBetween(W.unboundedPreceding, -1)
 
 
+def before(amount: Column, key: str, moment: Moment, *, ordered: bool) -> Column:
+    """The sum of a whole number over what came before, 0 where nothing did.
+
+    Args:
+        amount: what a row adds; null and rows from the moment on must add 0.
+        key: user_id or item_id.
+        moment: the end of history.
+        ordered: whether all times are known; else keys with unknown ones are summed by fold.
+    """
+    running = F.sum(amount).over(earlier(key))
+    if ordered:
+        return F.coalesce(running, F.lit(0))
+    whole = W.partitionBy(key)
+    lost = F.max(F.col("event_time").isNull()).over(whole)
+    fold = F.pmod(F.xxhash64("event_id"), F.lit(NUM_FOLDS))
+    rest = F.sum(amount).over(whole) - F.sum(amount).over(W.partitionBy(key, fold))
+    return F.coalesce(F.when(lost & moment.before, rest).otherwise(running), F.lit(0))
+
+
 def with_user_vector(
-    rows: DataFrame, moment: Moment, cfg: ProfilesConfig, positive_min: float
+    rows: DataFrame, moment: Moment, cfg: ProfilesConfig, positive_min: float, *, ordered: bool
 ) -> DataFrame:
     """Add `user_vector` as of just before each row.
 
@@ -31,24 +57,25 @@ def with_user_vector(
         moment: rows at or after it add nothing.
         cfg: length of vectors, half-life, prior.
         positive_min: smallest value that counts as taken.
+        ordered: whether all times are known.
     """
-    window = earlier("user_id")
-    weight = F.when(
-        moment.before & taken(positive_min), moment.recency(cfg.half_life_days, F.col("oldest"))
-    ).otherwise(0.0)
-    sums = [
-        F.coalesce(
-            F.sum(weight * F.coalesce(F.col("shares")[slot], F.lit(0.0))).over(window), F.lit(0.0)
-        )
-        for slot in range(cfg.num_categories)
-    ]
-    rows = rows.withColumns({"_sums": F.array(*sums), **_history(window, moment.before)})
+    recency = moment.recency(cfg.half_life_days, F.col("oldest")) * FIXED_POINT
+    weight = F.when(moment.before & taken(positive_min), recency).otherwise(0.0)
+
+    def in_slot(slot: int) -> Column:
+        share = F.coalesce(F.get("shares", slot), F.lit(0.0))
+        amount = F.round(weight * share).cast("long")
+        return before(amount, "user_id", moment, ordered=ordered).cast("double")
+
+    sums = F.array(*[in_slot(slot) for slot in range(cfg.num_categories)])
+    history = _history("user_id", moment, moment.before, ordered=ordered)
+    rows = rows.withColumns({"_sums": sums, **history})
     vector = as_vector(normalized(F.col("_sums")), _features(cfg))
     return rows.withColumn("user_vector", vector).drop("_sums", *HISTORY)
 
 
 def with_item_vector(
-    rows: DataFrame, moment: Moment, cfg: ProfilesConfig, counts: Column
+    rows: DataFrame, moment: Moment, cfg: ProfilesConfig, counts: Column, *, ordered: bool
 ) -> DataFrame:
     """Add `item_vector` as of just before each row.
 
@@ -57,24 +84,24 @@ def with_item_vector(
         moment: rows at or after it add nothing.
         cfg: length of vectors, prior.
         counts: whether a row is an event and not a negative.
+        ordered: whether all times are known.
     """
-    window = earlier("item_id")
-    rows = rows.withColumns(_history(window, moment.before & counts))
+    history = _history("item_id", moment, moment.before & counts, ordered=ordered)
     zeros = F.array_repeat(F.lit(0.0), cfg.num_categories)
     vector = as_vector(F.coalesce("shares", zeros), _features(cfg))
-    return rows.withColumn("item_vector", vector).drop(*HISTORY)
+    return rows.withColumns(history).withColumn("item_vector", vector).drop(*HISTORY)
 
 
-HISTORY = ("_events", "_values", "_centred")
-
-
-def _history(window: WindowSpec, counts: Column) -> dict[str, Column]:
+def _history(key: str, moment: Moment, counts: Column, *, ordered: bool) -> dict[str, Column]:
     value = F.col("value")
-    return {
-        "_events": F.sum(counts.cast("int")).over(window),
-        "_values": F.sum((counts & value.isNotNull()).cast("int")).over(window),
-        "_centred": F.sum(F.when(counts, value - F.col("overall_mean"))).over(window),
-    }
+    centred = F.round((value - F.col("overall_mean")) * 1e6).cast("long")
+    amounts = (
+        counts.cast("int"),
+        (counts & value.isNotNull()).cast("int"),
+        F.when(counts, centred).otherwise(0),
+    )
+    events, values, total = (before(a, key, moment, ordered=ordered) for a in amounts)
+    return {"_events": events, "_values": values, "_centred": total / 1e6}
 
 
 def _features(cfg: ProfilesConfig) -> list[Column]:

@@ -16,16 +16,16 @@ def with_visits(events: DataFrame, gap_minutes: float) -> DataFrame:
         starts_visit: true for the first event of a visit without a session_id of the source.
         dwell_seconds: given or derived, null when neither is possible.
     """
-    order = W.partitionBy("user_id").orderBy(
+    # Events without a session of the source stand apart from those with one.
+    order = W.partitionBy("user_id", "session_id").orderBy(
         F.col("event_time").asc_nulls_first(), "source_file", "source_row"
     )
     at = F.col("event_time").cast("double")
     since = at - F.lag(at).over(order)
     until = F.lead(at).over(order) - at
-    same = F.lead("session_id").over(order).eqNullSafe(F.col("session_id"))
     pause = F.lit(gap_minutes * 60.0)
     known = F.col("session_id").isNull() & F.col("event_time").isNotNull()
-    goes_on = same & (F.col("session_id").isNotNull() | (until <= pause))
+    goes_on = F.col("session_id").isNotNull() | (until <= pause)
     return events.withColumns(
         {
             "starts_visit": known & (since.isNull() | (since > pause)),

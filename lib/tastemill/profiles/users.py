@@ -2,6 +2,7 @@
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
 
 from tastemill.profiles.categories import normalized
 from tastemill.profiles.config import ProfilesConfig
@@ -66,11 +67,14 @@ def build_interests(
     past: DataFrame, shares: DataFrame, overall: DataFrame, moment: Moment, cfg: ProfilesConfig
 ) -> DataFrame:
     """(user_id, interests array<double>): recency-weighted shares of what the user took."""
-    weight = moment.recency(cfg.half_life_days, F.col("oldest"))
+    age = moment.recency(cfg.half_life_days, F.col("oldest"))
+    # Relative to the user's newest: in fixed point an old history would round to nothing.
+    weight = F.try_divide(age, F.max(age).over(W.partitionBy("user_id")))
     by_slot = (
         past.join(shares, "item_id")
         .crossJoin(F.broadcast(overall))
-        .select("user_id", weight.alias("weight"), F.posexplode("shares").alias("slot", "share"))
+        .select("user_id", "shares", weight.alias("weight"))
+        .select("user_id", "weight", F.posexplode("shares").alias("slot", "share"))
         .where("share > 0")
         .groupBy("user_id", "slot")
         .agg(F.sum(F.round(F.col("weight") * F.col("share") * FIXED_POINT).cast("long")).alias("n"))
@@ -87,6 +91,7 @@ def build_interests(
 def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> DataFrame:
     """Counts, visits, dwell and depth per user; `past` comes from `with_visits`."""
     centred = F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
+    in_visit = F.col("session_id").isNotNull() | F.col("event_time").isNotNull()
     counted = (
         past.crossJoin(F.broadcast(overall))
         .groupBy("user_id")
@@ -100,7 +105,7 @@ def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> Data
                 "num_sessions"
             ),
             _mean("dwell_seconds").alias("dwell_seconds_mean"),
-            F.count_if(F.col("event_type").isin(*CLICKS)).alias("num_clicks"),
+            F.count_if(F.col("event_type").isin(*CLICKS) & in_visit).alias("num_clicks"),
             _mean("value").alias("value_mean"),
             F.count("value").alias("num_values"),
             (F.sum(centred) / 1e6).alias("centred"),
@@ -115,7 +120,9 @@ def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> Data
     return counted.withColumns(
         {
             "num_events_by_type": _counts("types"),
-            "visits_per_week": F.col("num_sessions") / weeks,
+            "visits_per_week": F.when(
+                F.col("first_event_time").isNotNull(), F.col("num_sessions") / weeks
+            ),
             "click_depth_mean": F.try_divide("num_clicks", "num_sessions"),
         }
     )

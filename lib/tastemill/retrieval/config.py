@@ -11,7 +11,6 @@ class RecommendConfig(Section):
     """Which model is shown, where, and how long its lists are."""
 
     model: str = Field("als", description="Kind of the model that production publishes.")
-    fallback: str = Field("popularity", description="Kind that serves users without a history.")
     surface: str = Field("home", description="Where the lists are shown.")
     seen: Literal["any", "taken"] = Field(
         "any", description="What lists leave out: whatever the user met, or only what was taken."

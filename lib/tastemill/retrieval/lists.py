@@ -15,6 +15,7 @@ from tastemill.profiles.history import Moment
 from tastemill.retrieval.scorers import FactorScorer, Scorer, StaticScorer
 from tastemill.times import taken
 
+FALLBACK = "popularity"  # what users without a history are shown
 FACTORIZATIONS = ("als", "als_explicit")
 # What a list says of itself, by the kind of the model that made it.
 REASONS: Mapping[str, str] = {
@@ -108,7 +109,6 @@ class Stamp:
 
     surface: str
     model: Model
-    fallback: str
     run_seq: int
 
 
@@ -121,8 +121,8 @@ def as_lists(lists: DataFrame, users: DataFrame, item_ids: DataFrame, stamp: Sta
         item_ids: what `ids_by_index` returned.
         stamp: surface, model and run.
     """
-    kind = F.when(F.col("fallback"), stamp.fallback).otherwise(stamp.model.kind)
-    reason = F.when(F.col("fallback"), REASONS.get(stamp.fallback)).otherwise(
+    kind = F.when(F.col("fallback"), FALLBACK).otherwise(stamp.model.kind)
+    reason = F.when(F.col("fallback"), REASONS.get(FALLBACK)).otherwise(
         REASONS.get(stamp.model.kind)
     )
     items = F.transform(

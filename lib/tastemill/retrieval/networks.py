@@ -1,4 +1,4 @@
-"""Trained networks as scorers: loaded once per Python worker, from the folder they were saved in."""
+"""Trained networks as scorers: loaded once per Python worker, from the folder they lie in."""
 
 from collections.abc import Iterable
 from functools import lru_cache

@@ -63,6 +63,12 @@ def null(kind: str) -> Column:
     return F.lit(None).cast(kind)
 
 
+def unix_seconds(text: Column) -> Column:
+    """A text as seconds since 1970; null where it is no whole number of the years 1 to 9999."""
+    seconds = text.try_cast("long")
+    return F.when(seconds.between(-62_135_596_800, 253_402_300_799), seconds)
+
+
 def attributes(*names: str) -> Column:
     """The named text columns as a map, without those that are null."""
     pairs = [F.when(F.col(name).isNotNull(), F.struct(F.lit(name), F.col(name))) for name in names]

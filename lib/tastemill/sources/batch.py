@@ -21,36 +21,42 @@ class Batch:
     quarantine: DataFrame
 
 
-def clean(
-    raw: RawFrames, stored: DataFrame, *, source: str, allow_missing_time: bool, now: datetime
-) -> Batch:
-    """Apply rules, give identity, drop repeats of the batch and of the stored events.
+def mark_events(
+    raw: DataFrame, stored: DataFrame, *, source: str, allow_missing_time: bool, now: datetime
+) -> DataFrame:
+    """Every raw event with its id, its `reason` for being rejected, and `_repeat`.
 
     Args:
-        raw: what the source read.
+        raw: the events that the source read.
         stored: the table `events`, or the days of it that the batch covers.
         source: name of the source, part of every id made here.
         allow_missing_time: whether events may lack a time.
         now: the clock of this ingest: no event may lie after it.
     """
-    ruled = cleaning.apply_event_rules(raw.events, allow_missing_time=allow_missing_time, now=now)
-    sound = cleaning.with_event_ids(ruled.where("reason IS NULL"), source)
-    known = cleaning.against_stored(
-        cleaning.told_apart(sound).withColumn("event_date", F.to_date("event_time")), stored
-    )
+    ruled = cleaning.apply_event_rules(raw, allow_missing_time=allow_missing_time, now=now)
+    marked = cleaning.told_apart(cleaning.with_event_ids(ruled, source))
+    return cleaning.against_stored(marked.withColumn("event_date", F.to_date("event_time")), stored)
+
+
+def clean(raw: RawFrames, marked: DataFrame, *, source: str, now: datetime) -> Batch:
+    """The rows to be written.
+
+    Args:
+        raw: what the source read; of it, users and items.
+        marked: what `mark_events` made of its events.
+        source: name of the source.
+        now: the clock of this ingest.
+    """
     users = cleaning.apply_key_rule(raw.users, "user_id")
     items = cleaning.apply_key_rule(raw.items, "item_id")
-    rejected = [
-        frame.where("reason IS NOT NULL").select(*ORIGIN) for frame in (ruled, known, users, items)
-    ]
-    events, conflicts, bad_users, bad_items = rejected
+    events, bad_users, bad_items = (
+        frame.where("reason IS NOT NULL").select(*ORIGIN) for frame in (marked, users, items)
+    )
     return Batch(
-        events=cleaning.as_events(known.where("reason IS NULL AND NOT _repeat"), source, now),
+        events=cleaning.as_events(marked.where("reason IS NULL AND NOT _repeat"), source, now),
         users=_newest(users, tables.USERS, "user_id"),
         items=_newest(items, tables.ITEMS, "item_id"),
-        quarantine=cleaning.as_quarantine(
-            events.union(conflicts).union(bad_users).union(bad_items), source, now
-        ),
+        quarantine=cleaning.as_quarantine(events.union(bad_users).union(bad_items), source, now),
     )
 
 

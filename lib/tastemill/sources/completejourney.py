@@ -15,6 +15,7 @@ from tastemill.sources.base import (
     Source,
     attributes,
     null,
+    unix_seconds,
 )
 from tastemill.sources.lines import parse_csv, read_lines, require
 
@@ -69,11 +70,13 @@ def read(spark: SparkSession, folder: Path) -> RawFrames:
 
 
 def _purchases(lines: DataFrame, products: DataFrame) -> DataFrame:
-    no_products = products.where(F.col("product_category") == NO_PRODUCT).select(
-        "product_id", F.lit(True).alias("no_product")
+    no_products = (
+        products.where(F.col("product_category") == NO_PRODUCT)
+        .select("product_id", F.lit(True).alias("no_product"))
+        .distinct()
     )
     quantity = F.col("quantity").try_cast("double")
-    seconds = F.col("transaction_timestamp").try_cast("long")
+    seconds = unix_seconds(F.col("transaction_timestamp"))
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(quantity.isNull(), "value_unparsable")
@@ -81,7 +84,7 @@ def _purchases(lines: DataFrame, products: DataFrame) -> DataFrame:
         .when(seconds.isNull(), "time_unparsable")
         .when(F.col("no_product"), "coupon_or_misc_item")
     )
-    # product_id is unique in products, so the join adds no rows.
+    # product_id is unique in no_products, so the join adds no rows.
     return (
         lines.join(F.broadcast(no_products), "product_id", "left")
         .select(
@@ -89,8 +92,8 @@ def _purchases(lines: DataFrame, products: DataFrame) -> DataFrame:
             F.col("household_id").alias("user_id"),
             F.col("product_id").alias("item_id"),
             F.lit("purchase").alias("event_type"),
-            # A NaN stays one, for the general rule to reject.
-            F.when(F.isnan(quantity), quantity)
+            # What is no finite number stays so, for the general rule to reject.
+            F.when(quantity >= float("inf"), quantity)
             .otherwise(F.least(quantity, F.lit(MAX_QUANTITY)))
             .alias("value"),
             null("double").alias("dwell_seconds"),

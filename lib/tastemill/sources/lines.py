@@ -17,7 +17,7 @@ def read_lines(spark: SparkSession, file: Path, encoding: str = "UTF-8") -> Data
     says how many lines come before each split.
     """
     lines = (
-        spark.read.text(file.as_uri())
+        spark.read.text(_location(file))
         .withColumn("split", F.col("_metadata.file_block_start"))
         .withColumn("at", F.monotonically_increasing_id())
     )
@@ -30,6 +30,11 @@ def read_lines(spark: SparkSession, file: Path, encoding: str = "UTF-8") -> Data
         (F.col("before") + F.col("at") - F.col("first") + 1).alias("source_row"),
         _decoded(F.col("value"), encoding).alias("raw"),
     )
+
+
+def _location(file: Path) -> str:
+    """A file as Spark takes it: a URI that isn't percent-encoded, nothing in it read as a glob."""
+    return "file://" + "".join(f"\\{c}" if c in r"\*?[]{}" else c for c in str(file.absolute()))
 
 
 def _earlier_splits() -> WindowSpec:

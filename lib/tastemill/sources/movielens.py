@@ -15,6 +15,7 @@ from tastemill.sources.base import (
     Source,
     attributes,
     null,
+    unix_seconds,
 )
 from tastemill.sources.lines import parse_csv, parse_delimited, read_lines, require
 
@@ -119,7 +120,7 @@ def _ratings_1m(spark: SparkSession, file: Path) -> DataFrame:
 
 def _ratings(parsed: DataFrame) -> DataFrame:
     stars = F.col("Rating").try_cast("double")
-    seconds = F.col("Timestamp").try_cast("long")
+    seconds = unix_seconds(F.col("Timestamp"))
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(F.col("Rating").isNull() | (stars.isNull()), "value_unparsable")

@@ -1,0 +1,1 @@
+"""What tests of Tastemill, and of code built on it, can import."""

@@ -16,7 +16,7 @@ FASTER = {
 }
 
 
-def test_session(master: str = "local[2]", **conf: str) -> SparkSession:
+def start_session(master: str = "local[2]", **conf: str) -> SparkSession:
     """Return the one session of a test run."""
     text = resources.files("tastemill.conf").joinpath("env/local.toml").read_text()
     local = tomllib.loads(text)["session"]["conf"]

@@ -100,7 +100,8 @@ def _failure(
         (status for status in statuses.values() if not status.ok),
         key=lambda status: (status.is_echo, status.time),
     )
-    silent = f"rank {', '.join(map(str, missing))} ended without a word: killed, or out of memory"
+    names = ", ".join(map(str, missing))
+    silent = f"rank {names} ended without a word: killed, stopped, or out of memory"
     if failed and not (failed[0].is_echo and missing):
         first = failed[0]
         return TrainingError(f"{first.error}\n  rank: {first.rank}\n{first.trace}")

@@ -1,0 +1,178 @@
+"""Published figures and ours, side by side, from one run of the line under one protocol."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from pyspark.sql import functions as F
+
+from tastemill import console, tables, views
+from tastemill.config.load import Config, Request, load_config
+from tastemill.delta import Warehouse
+from tastemill.errors import UsageError
+from tastemill.evaluation.backtest import catalogue_items
+from tastemill.job import numbered_events, times_of
+from tastemill.line.runner import Run
+from tastemill.line.stages import Plan
+from tastemill.profiles.history import Moment
+from tastemill.session import build_session
+from tastemill.times import taken
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of judging, and what others reached under it."""
+
+    name: str
+    dataset: str
+    folder: str
+    source: str
+    published: Mapping[str, Figures]
+
+
+P1 = Protocol(
+    "P1",
+    dataset="movielens-1m",
+    folder="ml-1m",
+    source="sb-ai-lab/RePlay: MovieLens 1M, global time split, rating >= 3",
+    published={
+        "popularity": {"ndcg@10": 0.244, "hit@10": 0.645, "map@10": 0.157, "mrr@10": 0.390},
+        "als": {"ndcg@10": 0.265, "hit@10": 0.686, "map@10": 0.172, "mrr@10": 0.419},
+        "als_explicit": {"ndcg@10": 0.013, "hit@10": 0.093},
+    },
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (P1,)}
+MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision")
+K = 10
+
+
+def run_benchmark(
+    name: str,
+    data_root: Path,
+    kinds: tuple[str, ...],
+    lists: Path | None = None,
+    settings: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Run the line in a scratch warehouse and compare.
+
+    Args:
+        name: P1.
+        data_root: holds one folder per data set.
+        kinds: models to fit; none named means all.
+        lists: folder for one Parquet file of lists per model.
+        settings: key=value, laid over the protocol's.
+
+    Returns:
+        The protocol, the sizes of its parts, and a row per model.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
+    protocol = PROTOCOLS[name]
+    with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
+        fixed = (f"run.data={str(data_root / protocol.folder)!r}", f"run.warehouse={scratch!r}")
+        request = Request(
+            protocol.dataset, benchmark=name, settings=(*_only(kinds), *settings, *fixed)
+        )
+        cfg = load_config(request)
+        with console.StageProgress() as progress:
+            run = Run(build_session(cfg.session), cfg, f"benchmark {name}", progress)
+            run.execute(_plan(cfg))
+        result = _compare(run, protocol)
+        if lists is not None:
+            write_lists(run, lists)
+        return result
+
+
+def _only(kinds: tuple[str, ...]) -> list[str]:
+    """Settings that fit the named kinds and no others."""
+    if not kinds:
+        return []
+    known = {
+        "baselines.models": ("popularity", "recent_popularity", "bias"),
+        "als.models": ("als", "als_explicit"),
+    }
+    networks = ("embedding_mlp",)
+    everything = {kind for group in known.values() for kind in group} | set(networks)
+    if unknown := set(kinds) - everything:
+        raise UsageError(
+            "unknown model", expected=", ".join(sorted(everything)), found=", ".join(unknown)
+        )
+    wanted = {key: [kind for kind in group if kind in kinds] for key, group in known.items()}
+    enabled = any(kind in networks for kind in kinds)
+    return [*(f"{k}={v}" for k, v in wanted.items()), f"deep.enabled={str(enabled).lower()}"]
+
+
+def _plan(cfg: Config) -> Plan:
+    """Profiles and examples are made only where a network needs them."""
+    needless = set() if cfg.deep.enabled else {"build_profiles", "build_examples", "train_deep"}
+    needless |= set() if cfg.als.models else {"train_als"}
+    return Plan(leave_out=frozenset(needless))
+
+
+def _compare(run: Run, protocol: Protocol) -> dict[str, Any]:
+    return {
+        "protocol": protocol.name,
+        "source": protocol.source,
+        **sizes(run.warehouse, run.cfg),
+        "rows": [
+            {**row, "published": dict(protocol.published.get(row["model"], {}))}
+            for row in _own_figures(run)
+        ],
+    }
+
+
+def _own_figures(run: Run) -> list[dict[str, Any]]:
+    """Metrics of users with a history, with intervals, best first."""
+    kinds = {model_id: kind for kind, model_id in run.models["backtest"].items()}
+    wanted = F.col("model_id").isin(list(kinds)) & (F.col("segment") == "warm")
+    stored = run.warehouse.read(tables.METRICS).where(wanted & (F.col("k") == K))
+    rows: dict[str, dict[str, Any]] = {kind: {"model": kind} for kind in kinds.values()}
+    for metric in stored.where(F.col("metric").isin(*MEASURED)).collect():
+        label, row = f"{metric['metric']}@{K}", rows[kinds[metric["model_id"]]]
+        row[label] = round(metric["value"], 6)
+        row[f"{label}_ci"] = [round(metric["low"], 6), round(metric["high"], 6)]
+    seconds = {r["model_id"]: r["seconds"] for r in views.model_list(run.warehouse)}
+    for model_id, kind in kinds.items():
+        rows[kind]["fit_seconds"] = round(seconds[model_id], 2)
+    return sorted(rows.values(), key=lambda row: -float(row[f"ndcg@{K}"]))
+
+
+def sizes(warehouse: Warehouse, cfg: Config) -> dict[str, int]:
+    """Rows of train, and of test without users and items that train lacks."""
+    times, positive_min = times_of(warehouse, cfg), cfg.dataset.positive_min
+    moment = Moment(times.cut)
+    positives = numbered_events(warehouse, times).where(taken(positive_min)).persist()
+    train = positives.where(moment.before)
+    known = catalogue_items(positives, moment, positive_min, cfg.dataset.min_item_events)
+    test = (
+        positives.where(~moment.before)
+        .join(train.select("user_idx").distinct(), "user_idx", "left_semi")
+        .join(known, "item_idx", "left_semi")
+    )
+    counts = test.agg(F.count("*").alias("rows"), F.count_distinct("user_idx").alias("users"))
+    row = counts.collect()[0]
+    found = {"train_rows": train.count(), "test_rows": row["rows"], "test_users": row["users"]}
+    positives.unpersist()
+    return found
+
+
+def write_lists(run: Run, folder: Path) -> None:
+    """One file per model: user_id and item_id as in the source, rank from 1, score.
+
+    Only users of the protocol: as many rows as test users times the length of a list.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    times, positive_min = times_of(run.warehouse, run.cfg), run.cfg.dataset.positive_min
+    past = numbered_events(run.warehouse, times).where(taken(positive_min))
+    warm = past.where(Moment(times.cut).before).select("user_id").distinct()
+    stored = run.warehouse.read(tables.BACKTEST_LISTS).join(warm, "user_id", "left_semi")
+    for kind, model_id in run.models["backtest"].items():
+        shown = stored.where(F.col("model_id") == model_id)
+        rows = shown.select("user_id", F.explode("items").alias("i"))
+        flat = rows.select("user_id", "i.item_id", "i.rank", "i.score").orderBy("user_id", "rank")
+        pq.write_table(flat.toArrow(), folder / f"{kind}.parquet")

@@ -1,0 +1,215 @@
+"""The command line: `tastemill COMMAND …`."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tastemill import console, job, tables, views
+from tastemill.config.load import Config, Request, known_datasets, load_config
+from tastemill.delta import Warehouse
+from tastemill.errors import TastemillError, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Behaviour logs in, scored recommendations in Delta out.",
+)
+
+Dataset = Annotated[str, typer.Option(help="Name (see: tastemill datasets) or FILE.toml.")]
+Data = Annotated[str, typer.Option(help="Folder of raw files.")]
+Place = Annotated[str, typer.Option("--warehouse", help="Path, URI or catalog.schema.")]
+Env = Annotated[str, typer.Option(help="local, cluster or databricks: conf/env/<name>.toml.")]
+Conf = Annotated[str | None, typer.Option(help="Folder of TOML files in place of the package's.")]
+Params = Annotated[str | None, typer.Option(help="TOML file laid over the dataset's.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, e.g. als.rank=64.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+
+
+def config(
+    dataset: str, data: str, place: str, env: str, conf: str | None, *more: str, **layers: str
+) -> Config:
+    """The configuration of a command: --data and --warehouse are settings with names."""
+    named = {"run.data": data, "run.warehouse": place}
+    given = tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value)
+    return load_config(Request(dataset, env, conf, settings=(*more, *given), **layers))
+
+
+def opened(dataset: str, place: str) -> Warehouse:
+    """The warehouse of a command that only looks."""
+    from tastemill.session import build_session  # noqa: PLC0415 - Spark is slow to import
+
+    cfg = config(dataset, "", place, "local", None)
+    return job.open_warehouse(build_session(cfg.session), cfg)
+
+
+@app.command()
+def run(
+    dataset: Dataset,
+    data: Data = "",
+    warehouse: Place = "",
+    env: Env = "local",
+    conf: Conf = None,
+    params: Params = None,
+    settings: Set = None,
+    first: Annotated[str | None, typer.Option("--from", help="First stage.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last stage.")] = None,
+    force: Annotated[bool, typer.Option(help="Do every stage again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole line; stages whose inputs and settings are unchanged are skipped.
+
+    Example: tastemill run --dataset movielens-1m --data ml-1m --set recommend.model=embedding_mlp
+    """
+    from tastemill.line.show import run_and_show  # noqa: PLC0415 - Spark is slow to import
+    from tastemill.line.stages import Plan  # noqa: PLC0415
+
+    layers = {"params": params} if params else {}
+    cfg = config(dataset, data, warehouse, env, conf, *(settings or []), **layers)
+    run_and_show(cfg, Plan(first, last, force), as_json=as_json)
+
+
+@app.command("job", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def job_command(context: typer.Context, name: str) -> None:
+    """Run one job: tastemill job build_profiles --dataset NAME [--data DIR] [--set KEY=VALUE …]."""
+    import importlib  # noqa: PLC0415
+
+    from tastemill.line.stages import BACKTEST  # noqa: PLC0415
+
+    if name not in BACKTEST:
+        raise UsageError(f"no job {name}", expected=", ".join(BACKTEST))
+    module = importlib.import_module(f"tastemill.jobs.{name}")
+    raise typer.Exit(module.main(context.args))
+
+
+@app.command()
+def datasets(as_json: AsJson = False) -> None:
+    """The known datasets: what each needs, where to get it, its licence."""
+    from tastemill.sources.registry import source  # noqa: PLC0415
+
+    rows = []
+    for name in known_datasets():
+        about = source(load_config(Request(name)).dataset.source)
+        rows.append(
+            {
+                "dataset": name,
+                "what": about.title,
+                "needs": "nothing" if about.shipped else "--data DIR",
+                "where": about.where,
+                "licence": about.licence,
+            }
+        )
+    console.show("Datasets", rows, as_json=as_json)
+
+
+@app.command("tables")
+def tables_command(
+    dataset: Dataset,
+    name: Annotated[str | None, typer.Argument(help="One table.")] = None,
+    warehouse: Place = "",
+    as_json: AsJson = False,
+) -> None:
+    """The tables of a warehouse with rows and versions, or one table's columns and history."""
+    place = opened(dataset, warehouse)
+    if name is None:
+        console.show("Tables", views.table_list(place), as_json=as_json)
+        return
+    if name not in tables.BY_NAME:
+        raise UsageError(f"no table {name}", expected=", ".join(tables.BY_NAME))
+    columns, commits = views.table_detail(place, tables.BY_NAME[name])
+    if as_json:
+        print(json.dumps({"columns": columns, "history": commits}))
+        return
+    console.show(f"{name}: {tables.BY_NAME[name].row}", columns)
+    console.show("History", commits)
+
+
+@app.command()
+def models(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
+    """Every fitted model, newest first."""
+    console.show("Models", views.model_list(opened(dataset, warehouse)), as_json=as_json)
+
+
+@app.command()
+def runs(
+    dataset: Dataset,
+    warehouse: Place = "",
+    limit: Annotated[int, typer.Option(help="Stages shown.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """The last stages that ran, were skipped or failed."""
+    console.show("Runs", views.run_list(opened(dataset, warehouse), limit), as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    dataset: Dataset,
+    warehouse: Place = "",
+    segment: Annotated[str, typer.Option(help="all, warm or cold users.")] = "all",
+    k: Annotated[int, typer.Option(help="Length of list.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """How the models of the last backtest did on the newest part of the data."""
+    place = opened(dataset, warehouse)
+    rows = views.metrics(place, views.backtest_models(place), segment, k)
+    console.show(f"Backtest, {segment} users", rows, as_json=as_json)
+
+
+@app.command()
+def recommend(
+    user: str,
+    dataset: Dataset,
+    warehouse: Place = "",
+    k: Annotated[int, typer.Option(help="Items shown.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """What a user is shown, with scores, model and reasons."""
+    rows = views.list_of(opened(dataset, warehouse), user, k)
+    console.show(f"For user {user}", rows, as_json=as_json)
+
+
+@app.command()
+def benchmark(
+    protocol: str,
+    data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets' folders.")],
+    models: Annotated[str, typer.Option(help="Comma-separated kinds; all by default.")] = "",
+    lists: Annotated[Path | None, typer.Option(help="Write <model>.parquet here.")] = None,
+    settings: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Published figures and ours side by side, under one protocol.
+
+    Example: tastemill benchmark P1 --data-root data --models popularity,als --lists out
+    """
+    from tastemill.benchmark import run_benchmark  # noqa: PLC0415 - Spark is slow to import
+
+    kinds = tuple(kind for kind in models.split(",") if kind)
+    result = run_benchmark(protocol, data_root, kinds, lists, tuple(settings or ()))
+    if as_json:
+        print(json.dumps(result))
+        return
+    console.show(
+        f"{protocol}: {result['train_rows']:,} train rows, {result['test_rows']:,} test rows, "
+        f"{result['test_users']:,} users",
+        [_flat(row) for row in result["rows"]],
+    )
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    published = row.pop("published")
+    assert isinstance(published, dict)
+    return {**row, **{f"published {k}": v for k, v in published.items()}}
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in one message, never in a traceback."""
+    logging.basicConfig(format="%(message)s", level=logging.ERROR)
+    try:
+        app()
+    except TastemillError as error:
+        console.err.print(f"error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""The line: its stages in order, and the runner that does or skips them."""

@@ -1,0 +1,221 @@
+"""Does or skips the stages of a line and keeps the books in `runs`.
+
+A stage whose key was done before, and whose outputs still stand as it left them, is skipped.
+"""
+
+import importlib
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, tables
+from tastemill.config import Purpose
+from tastemill.config.load import Config, as_values
+from tastemill.delta import Commit
+from tastemill.line.stages import (
+    JUDGED,
+    TRAINING,
+    JobModule,
+    Plan,
+    outputs_of,
+    slices_of,
+    stage_key,
+)
+from tastemill.tables import Table
+
+
+class Observer(Protocol):
+    """Is told what happens, for progress bars and logs."""
+
+    def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
+        """A stage begins."""
+
+    def finished(self, stage: str, purpose: Purpose, record: "Record") -> None:
+        """A stage was done or skipped, or failed."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What `runs` keeps of a stage."""
+
+    status: str
+    key: str
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    detail: str = ""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Run:
+    """One call of the line on one warehouse."""
+
+    spark: SparkSession
+    cfg: Config
+    command: str
+    observer: Observer
+    records: list[tuple[str, Purpose, Record]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.warehouse = job.open_warehouse(self.spark, self.cfg)
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+        self.run_seq = job.run_seq(self.warehouse, self.cfg)
+        self.history: dict[str, list[Commit]] = {}
+        self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
+        self.written = 0
+
+    def execute(self, plan: Plan) -> None:
+        """Run or skip every stage; write to `runs` after each that ran, and at the end."""
+        done = {} if plan.force else self._done_before()
+        stages = plan.stages(self.cfg)
+        for number, (purpose, name) in enumerate(stages, 1):
+            self.observer.started(name, purpose, number, len(stages))
+            record = self._stage(name, purpose, done)
+            self.records.append((name, purpose, record))
+            self.observer.finished(name, purpose, record)
+            if record.status == "done":  # a run that is killed later can go on from here
+                self._write_records()
+        self._write_records()
+
+    @property
+    def worked(self) -> bool:
+        """Whether any stage was not skipped."""
+        return any(record.status != "skipped" for _, _, record in self.records)
+
+    def _stage(self, name: str, purpose: Purpose, done: Mapping[str, Record]) -> Record:
+        module = cast(JobModule, importlib.import_module(f"tastemill.jobs.{name}"))
+        cfg = self._config(name, purpose)
+        inputs = self._versions(module.INPUTS, cfg, {})
+        key = stage_key(name, module, cfg, inputs)
+        before = done.get(key)
+        if before is not None and self._stands(before):
+            record = Record("skipped", key, inputs, before.outputs, before.models, before.rows)
+        else:
+            record = self._run(name, module, cfg, Record("done", key, inputs))
+        if name in TRAINING:
+            self.models[purpose] |= record.models
+        return record
+
+    def _run(self, name: str, module: JobModule, cfg: Config, planned: Record) -> Record:
+        start = time.monotonic()
+        try:
+            result = module.run(self.spark, cfg)
+        except BaseException as error:
+            failed = Record(
+                "failed",
+                planned.key,
+                planned.inputs,
+                seconds=time.monotonic() - start,
+                error=(str(error).splitlines() or [type(error).__name__])[0],
+                started_at=planned.started_at,
+            )
+            self.records.append((name, cfg.run.purpose, failed))
+            self.observer.finished(name, cfg.run.purpose, failed)
+            self._write_records()
+            raise
+        self.history.clear()
+        outputs = self._versions(outputs_of(module, cfg), cfg, result.models)
+        record = Record(
+            "done",
+            planned.key,
+            planned.inputs,
+            outputs,
+            result.models,
+            result.rows,
+            time.monotonic() - start,
+            detail=result.detail,
+            started_at=planned.started_at,
+        )
+        return record
+
+    def _config(self, name: str, purpose: Purpose) -> Config:
+        """The configuration of one stage: purpose, times and models filled in."""
+        run = self.cfg.run.model_copy(
+            update={"purpose": purpose, "run_id": self.run_id, "run_seq": self.run_seq}
+        )
+        cfg = self.cfg.model_copy(update={"run": run})
+        if name == "ingest":
+            return cfg
+        if self.cfg.run.cut is None:
+            times = job.times_of(self.warehouse, cfg)
+            update = {"valid_from": times.valid_from, "cut": times.cut, "as_of": times.as_of}
+            # Kept for the stages that follow: the events don't change once they are in.
+            self.cfg = self.cfg.model_copy(update={"run": self.cfg.run.model_copy(update=update)})
+            cfg = cfg.model_copy(update={"run": run.model_copy(update=update)})
+        if name in JUDGED:
+            known = {"models": self.models[purpose]}
+            cfg = cfg.model_copy(update={"run": cfg.run.model_copy(update=known)})
+        return cfg
+
+    def _versions(
+        self, wanted: tuple[Table, ...], cfg: Config, models: Mapping[str, str]
+    ) -> dict[str, int]:
+        """Label and version of the slices that a stage reads or writes."""
+        found = {}
+        for table in wanted:
+            for where in slices_of(table, cfg, models):
+                version = self._version(table, where)
+                if version is not None:
+                    found[job.TableSlice(table, where).label] = version
+        return found
+
+    def _version(self, table: Table, where: str | None) -> int | None:
+        if table.name not in self.history:
+            self.history[table.name] = self.warehouse.history(table)
+        return next((c.version for c in self.history[table.name] if c.touches(where)), None)
+
+    def _stands(self, record: Record) -> bool:
+        """Whether every output is as the stage left it."""
+        for label, version in record.outputs.items():
+            name, _, where = label.rstrip("]").partition("[")
+            if self._version(tables.BY_NAME[name], where or None) != version:
+                return False
+        return True
+
+    def _done_before(self) -> dict[str, Record]:
+        if not self.warehouse.exists(tables.RUNS):
+            return {}
+        kept = F.struct("input_versions", "output_versions", "models", "rows")
+        rows = self.warehouse.read(tables.RUNS).where("status = 'done'").groupBy("stage_key")
+        latest = rows.agg(F.max_by(kept, "run_seq").alias("kept")).collect()
+        return {r["stage_key"]: Record("done", r["stage_key"], *r["kept"]) for r in latest}
+
+    def _write_records(self) -> None:
+        fresh = self.records[self.written :]
+        if not fresh:
+            return
+        settings = json.dumps(as_values(self.cfg), sort_keys=True)
+        rows = [self._row(*entry, settings) for entry in fresh]
+        frame = self.spark.createDataFrame(rows, tables.RUNS.schema)
+        self.warehouse.append_once(tables.RUNS, frame, f"run-{self.run_id}", self.written)
+        self.written = len(self.records)
+
+    def _row(self, stage: str, purpose: Purpose, record: Record, settings: str) -> tuple[Any, ...]:
+        return (
+            self.run_id,
+            self.run_seq,
+            stage,
+            purpose,
+            record.status,
+            record.key,
+            dict(record.inputs),
+            dict(record.outputs),
+            dict(record.models),
+            record.rows,
+            record.seconds,
+            record.error,
+            self.command,
+            settings,
+            record.started_at,
+        )

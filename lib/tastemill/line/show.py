@@ -1,0 +1,60 @@
+"""Runs the line for a person: progress, then metrics, a few lists, and where the report is."""
+
+import json
+import sys
+from pathlib import Path
+
+from tastemill import console, job, views
+from tastemill.config.load import Config
+from tastemill.line.runner import Run
+from tastemill.line.stages import Plan
+from tastemill.report.page import write_report
+from tastemill.session import build_session
+
+EXAMPLE_USERS, EXAMPLE_ITEMS = 3, 5
+
+
+def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
+    """Run or skip the stages, and print what came of them."""
+    with console.StageProgress(quiet=as_json) as progress:
+        spark = build_session(cfg.session)
+        run = Run(spark, cfg, " ".join(["tastemill", *sys.argv[1:]]), progress)
+        run.execute(plan)
+        report = report_of(run)
+    metrics = views.metrics(run.warehouse, run.models["backtest"], "all", run.cfg.evaluation.ks[0])
+    if as_json:
+        print(json.dumps(_summary(run, metrics, report), default=str))
+        return
+    console.show("Backtest: newest part of the data, all users", metrics)
+    if cfg.run.refit and plan.last is None:
+        console.show("Some users", views.example_lists(run.warehouse, EXAMPLE_USERS, EXAMPLE_ITEMS))
+    done = sum(record.status == "done" for _, _, record in run.records)
+    console.out.print(
+        f"run {run.run_seq} ({run.run_id}): {done} stages done, "
+        f"{len(run.records) - done} skipped; tables in {job.location(cfg)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.exists():
+        console.out.print(f"report: {report}", highlight=False, soft_wrap=True)
+
+
+def report_of(run: Run) -> Path:
+    """Write the report when anything was done; an idle run leaves the last one as it is."""
+    path = job.artifacts(run.cfg) / "report.html"
+    if run.worked or not path.exists():
+        write_report(run.warehouse, run.cfg, run.run_id, run.models["backtest"], path)
+    return path
+
+
+def _summary(run: Run, metrics: views.Rows, report: Path) -> dict[str, object]:
+    return {
+        "run_id": run.run_id,
+        "run_seq": run.run_seq,
+        "stages": [
+            {"stage": name, "purpose": purpose, "status": r.status, "seconds": r.seconds}
+            for name, purpose, r in run.records
+        ],
+        "metrics": metrics,
+        "report": str(report),
+    }

@@ -1,0 +1,116 @@
+"""Which jobs a run consists of, in which order and under which of the two times.
+
+A stage is a job under one purpose. Its key is a hash of everything that decides its outcome.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from pyspark.sql import SparkSession
+
+from tastemill import job, tables
+from tastemill.config import Purpose
+from tastemill.config.load import Config
+from tastemill.errors import UsageError
+from tastemill.tables import Table
+
+BACKTEST = (
+    "ingest",
+    "build_profiles",
+    "build_examples",
+    "train_baselines",
+    "train_als",
+    "train_deep",
+    "recommend",
+    "evaluate",
+)
+TRAINING = ("train_baselines", "train_als", "train_deep")
+PRODUCTION = ("build_profiles", "build_examples", *TRAINING, "recommend")
+JUDGED = ("recommend", "evaluate")  # stages that depend on which models there are
+
+
+class JobModule(Protocol):
+    """What a file in jobs/ offers."""
+
+    SECTIONS: tuple[str, ...]
+    INPUTS: tuple[Table, ...]
+    OUTPUTS: tuple[Table, ...]
+
+    def run(self, spark: SparkSession, cfg: Config) -> job.JobResult:
+        """Do the job."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which stages a call covers."""
+
+    first: str | None = None
+    last: str | None = None
+    force: bool = False
+    leave_out: frozenset[str] = frozenset()
+
+    def stages(self, cfg: Config) -> list[tuple[Purpose, str]]:
+        """(purpose, job) in order."""
+        wanted = [("backtest", name) for name in BACKTEST]
+        if cfg.run.refit:
+            wanted += [("production", name) for name in PRODUCTION if _serves(name, cfg)]
+        wanted = [entry for entry in wanted if entry[1] not in self.leave_out]
+        names = [name for _, name in wanted]
+        for name in (self.first, self.last):
+            if name is not None and name not in names:
+                raise UsageError(f"no stage {name}", expected=", ".join(dict.fromkeys(names)))
+        start = names.index(self.first) if self.first else 0
+        stop = len(names) - names[::-1].index(self.last) if self.last else len(names)
+        return cast(list[tuple[Purpose, str]], wanted[start:stop])
+
+
+def stage_key(name: str, module: JobModule, cfg: Config, inputs: Mapping[str, int]) -> str:
+    """Hash of the job, tastemill's sources, its settings, its times, its inputs, its models."""
+    facts: dict[str, Any] = {
+        "job": name,
+        "code": job.code_hash(),
+        "purpose": cfg.run.purpose,
+        "times": [str(at) for at in (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)],
+        "models": dict(cfg.run.models),
+        "inputs": dict(inputs),
+        "sections": {s: getattr(cfg, s).model_dump(mode="json") for s in module.SECTIONS},
+        "files": getattr(module, "inputs", lambda _: {})(cfg),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def slices_of(table: Table, cfg: Config, models: Mapping[str, str]) -> list[str | None]:
+    """The slices of a table that a stage touches; None is all of it."""
+    match table.slice_by:
+        case "ds":
+            moment = cfg.run.cut if cfg.run.purpose == "backtest" else cfg.run.as_of
+            return [str(moment.date())] if moment else [None]
+        case "purpose":
+            return [cfg.run.purpose]
+        case "model_id":
+            return list((models or cfg.run.models).values())
+        case _:
+            return [None]
+
+
+def outputs_of(module: JobModule, cfg: Config) -> tuple[Table, ...]:
+    """Production's lists go to another table than a backtest's."""
+    if cfg.run.purpose == "production" and tables.BACKTEST_LISTS in module.OUTPUTS:
+        return (tables.RECOMMENDATIONS,)
+    return module.OUTPUTS
+
+
+def _serves(name: str, cfg: Config) -> bool:
+    """Whether production needs a stage for the model that it publishes."""
+    training = {"train_als": cfg.als.models, "train_baselines": cfg.baselines.models}
+    network = cfg.recommend.model == cfg.deep.model
+    match name:
+        case "build_examples" | "train_deep":
+            return network
+        case "train_als" | "train_baselines":
+            return cfg.recommend.model in training[name]
+        case _:
+            return True

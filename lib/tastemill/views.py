@@ -1,0 +1,123 @@
+"""Reads the tables for the commands that show something: small results, as plain rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from tastemill import tables
+from tastemill.delta import Warehouse
+from tastemill.errors import DataError
+
+Rows = list[dict[str, Any]]
+RANKING = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
+RATINGS = ("rmse", "mae")
+
+
+def metrics(warehouse: Warehouse, models: Mapping[str, str], segment: str, k: int) -> Rows:
+    """A row per model: ranking metrics at k and rating errors, best NDCG first."""
+    wanted = F.col("model_id").isin(list(models.values())) & (F.col("segment") == segment)
+    stored = warehouse.read_or_empty(tables.METRICS).where(wanted)
+    stored = stored.where(F.col("k").isNull() | (F.col("k") == k))
+    found: dict[str, dict[str, Any]] = {model_id: {} for model_id in models.values()}
+    for row in stored.collect():
+        found[row["model_id"]][row["metric"]] = row["value"]
+        if row["metric"] == "ndcg":
+            found[row["model_id"]] |= {"low": row["low"], "high": row["high"]}
+    names = [n for n in (*RANKING, *RATINGS) if any(n in f for f in found.values())]
+    rows = [
+        {"model": kind, **{_label(n, k): found[model_id].get(n) for n in names}}
+        for kind, model_id in models.items()
+    ]
+    return sorted(rows, key=lambda row: -(row.get(f"ndcg@{k}") or 0.0))
+
+
+def _label(name: str, k: int) -> str:
+    return name if name in RATINGS else f"{name}@{k}"
+
+
+def example_lists(warehouse: Warehouse, num_users: int, length: int) -> Rows:
+    """The first items, with titles, of a few users' recommendations."""
+    lists = warehouse.read(tables.RECOMMENDATIONS)
+    # Users in the order of a hash: the same few on every call, and no special ones.
+    few = lists.orderBy(F.xxhash64("user_id")).limit(num_users)
+    return _with_titles(warehouse, few.select("user_id", "items"), length)
+
+
+def list_of(warehouse: Warehouse, user_id: str, length: int) -> Rows:
+    """What one user would be shown.
+
+    Raises:
+        DataError: the user has no list.
+    """
+    lists = warehouse.read(tables.RECOMMENDATIONS).where(F.col("user_id") == user_id)
+    rows = _with_titles(warehouse, lists.select("user_id", "items"), length)
+    if not rows:
+        raise DataError(
+            f"no recommendations for user {user_id}",
+            fix="check the id (as in the source), or publish lists with tastemill run",
+        )
+    return rows
+
+
+def _with_titles(warehouse: Warehouse, lists: Any, length: int) -> Rows:  # noqa: ANN401
+    items = warehouse.read(tables.ITEMS).select("item_id", "title")
+    shown = lists.select("user_id", F.explode(F.slice("items", 1, length)).alias("i"))
+    named = shown.select("user_id", "i.*").join(items, "item_id", "left")
+    rows = named.orderBy("user_id", "rank").collect()
+    columns = ("user_id", "rank", "item_id", "title", "score", "source", "reason")
+    return [{name: row[name] for name in columns} for row in rows]
+
+
+def table_list(warehouse: Warehouse) -> Rows:
+    """A row per table that exists: rows, version, what a row is."""
+    there = [table for table in tables.ALL if warehouse.exists(table)]
+    return [
+        {
+            "table": table.name,
+            "rows": warehouse.read(table).count(),
+            "version": warehouse.history(table)[0].version,
+            "a row is": table.row,
+        }
+        for table in there
+    ]
+
+
+def table_detail(warehouse: Warehouse, table: tables.Table) -> tuple[Rows, Rows]:
+    """The columns of a table with their meaning, and its last commits."""
+    columns = [
+        {
+            "column": field.name,
+            "type": field.dataType.simpleString(),
+            "null": "yes" if field.nullable else "no",
+            "meaning": field.metadata.get("comment", ""),
+        }
+        for field in table.schema
+    ]
+    commits = [
+        {"version": c.version, "operation": c.operation, "slices": ", ".join(c.slices)}
+        for c in warehouse.history(table)[:10]
+    ]
+    return columns, commits
+
+
+def model_list(warehouse: Warehouse) -> Rows:
+    """Every model, newest first."""
+    rows = warehouse.read_or_empty(tables.MODELS).orderBy(F.desc("created_at")).collect()
+    columns = ("model_id", "purpose", "as_of", "params", "seconds", "created_at")
+    return [{name: row[name] for name in columns} for row in rows]
+
+
+def run_list(warehouse: Warehouse, limit: int) -> Rows:
+    """The last stages, newest first."""
+    stored = warehouse.read_or_empty(tables.RUNS)
+    rows = stored.orderBy(F.desc("run_seq"), F.desc("started_at")).limit(limit).collect()
+    columns = ("run_seq", "run_id", "stage", "purpose", "status", "rows", "seconds", "error")
+    return [{name: row[name] for name in columns} for row in rows]
+
+
+def backtest_models(warehouse: Warehouse) -> dict[str, str]:
+    """Kind to model_id of the last backtest whose evaluation was done."""
+    stored = warehouse.read_or_empty(tables.RUNS).where("stage = 'evaluate'")
+    row = stored.where("status <> 'failed'").orderBy(F.desc("run_seq")).limit(1).collect()
+    return dict(row[0]["models"]) if row else {}

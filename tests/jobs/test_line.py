@@ -1,0 +1,136 @@
+"""The line from files to lists on a made-up data set: what it writes, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+from tastemill import job, tables
+from tastemill.config.load import Config, Request, load_config
+from tastemill.jobs import evaluate
+from tastemill.line.runner import Record, Run
+from tastemill.line.stages import Plan
+from tastemill.testing.toy import write_movielens
+
+pytestmark = pytest.mark.slow
+BY_RANK = W.partitionBy("user_id").orderBy("rank")
+SETTINGS = ("deep.enabled=false", "als.rank=4", "als.max_iter=3", "recommend.top_k=10")
+
+
+class Silent:
+    """An observer that only counts what it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    def started(self, stage: str, purpose: str, number: int, total: int) -> None:
+        assert 1 <= number <= total
+
+    def finished(self, stage: str, purpose: str, record: Record) -> None:
+        self.seen.append((stage, record.status))
+
+
+def config(folder: Path, *more: str) -> Config:
+    fixed = (f"run.data='{folder}/data'", f"run.warehouse='{folder}/warehouse'")
+    return load_config(Request("movielens-100k", settings=(*SETTINGS, *more, *fixed)))
+
+
+def run_line(spark: SparkSession, cfg: Config, plan: Plan = Plan()) -> Run:  # noqa: B008 - frozen
+    run = Run(spark, cfg, "test", Silent())
+    run.execute(plan)
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    write_movielens(folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(spark: SparkSession, folder: Path) -> Run:
+    return run_line(spark, config(folder))
+
+
+def versions(run: Run) -> dict[str, int]:
+    there = [t for t in tables.ALL if run.warehouse.exists(t)]
+    return {t.name: run.warehouse.history(t)[0].version for t in there}
+
+
+def test_one_list_per_user_without_what_they_have_seen(first: Run) -> None:
+    lists = first.warehouse.read(tables.RECOMMENDATIONS)
+    assert lists.count() == lists.select("user_id").distinct().count() == 40
+    shown = lists.select("user_id", F.explode("items").alias("i")).select("user_id", "i.*")
+    seen = first.warehouse.read(tables.EVENTS)
+    assert shown.join(seen, ["user_id", "item_id"], "left_semi").count() == 0
+    ranks = shown.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("ranks"))
+    assert all(r.ranks == list(range(1, len(r.ranks) + 1)) for r in ranks.collect())
+    falling = shown.withColumn("before", F.lag("score").over(BY_RANK)).where("score > before")
+    assert falling.count() == 0
+
+
+def test_a_backtest_sees_nothing_from_the_cut_on(first: Run) -> None:
+    cut = first.cfg.run.cut
+    stored = first.warehouse.read(tables.MODELS)
+    assert {(r.purpose, r.as_of) for r in stored.select("purpose", "as_of").collect()} == {
+        ("backtest", cut.replace(tzinfo=None)),
+        ("production", first.cfg.run.as_of.replace(tzinfo=None)),
+    }
+    profiles = first.warehouse.read(tables.USER_PROFILES, where=str(cut.date()))
+    assert profiles.agg(F.max("last_event_time")).first()[0] < cut.replace(tzinfo=None)
+    popular = first.warehouse.read(
+        tables.ITEM_FACTORS, where=first.models["backtest"]["popularity"]
+    )
+    before = first.warehouse.read(tables.EVENTS).where(
+        (F.col("event_time") < cut) & (F.col("value") >= 3)
+    )
+    assert popular.agg(F.sum(F.get("vector", 0))).first()[0] == before.count()
+
+
+def test_metrics_cover_every_model(first: Run) -> None:
+    stored = first.warehouse.read(tables.METRICS)
+    rows = stored.where("metric = 'ndcg' AND k = 10 AND segment = 'all'").collect()
+    assert {r.model_id for r in rows} == set(first.models["backtest"].values())
+    assert all(r.low <= r.value <= r.high for r in rows)
+    rated = {r.model_id.rsplit("-", 1)[0] for r in stored.where("metric = 'rmse'").collect()}
+    assert rated == {"bias", "als_explicit"}
+
+
+def test_a_second_run_is_idle(spark: SparkSession, folder: Path, first: Run) -> None:
+    before = versions(first)
+    second = run_line(spark, config(folder))
+    after = versions(second)
+    assert {record.status for _, _, record in second.records} == {"skipped"}
+    assert after.pop("runs") == before.pop("runs") + 1
+    assert after == before
+    assert second.models == first.models
+
+
+def test_a_changed_setting_runs_what_depends_on_it(
+    spark: SparkSession, folder: Path, first: Run
+) -> None:
+    run = run_line(spark, config(folder, "als.rank=3", "run.refit=false"))
+    done = {name for name, _, record in run.records if record.status == "done"}
+    assert done == {"train_als", "recommend", "evaluate"}
+    assert run.models["backtest"]["popularity"] == first.models["backtest"]["popularity"]
+
+
+def test_a_failed_stage_is_recorded_and_the_next_run_goes_on(
+    spark: SparkSession, folder: Path, first: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> job.JobResult:
+        raise RuntimeError("no luck\nsecond line")
+
+    cfg = config(folder, "als.rank=2", "run.refit=false")
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "run", broken)
+        with pytest.raises(RuntimeError, match="no luck"):
+            run_line(spark, cfg)
+    last = first.warehouse.read(tables.RUNS).where("status = 'failed'").collect()
+    assert [(r.stage, r.error) for r in last] == [("evaluate", "no luck")]
+    again = run_line(spark, cfg)
+    done = [name for name, _, record in again.records if record.status == "done"]
+    assert done == ["evaluate"]
