@@ -37,7 +37,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         warehouse.read(tables.EXAMPLES, where=cfg.run.purpose),
         job.artifacts(cfg) / "feeds",
         {label: str(version) for label, version in recipe.versions.items()},
-        cfg.deep.num_processes,
+        cfg.deep,
     )
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     start = time.monotonic()

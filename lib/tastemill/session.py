@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from tastemill.errors import SetupError
@@ -57,9 +58,10 @@ def build_session(cfg: SessionConfig, app: str = "tastemill") -> SparkSession:
         # Otherwise workers run whatever "python3" is first on the PATH.
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
         builder = builder.master(cfg.master)
-    # Submitted settings are read back and win: a cluster's operator knows better than our defaults.
+    given = _submitted_settings() if submitted else {}
     for key, value in ({**REQUIRED, **cfg.conf, **({} if submitted else jar_settings())}).items():
-        builder = builder.config(key, value)
+        if REQUIRED.get(key, "") not in given.get(key, "") or key not in given:
+            builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()
     except Exception as error:
@@ -72,6 +74,12 @@ def build_session(cfg: SessionConfig, app: str = "tastemill") -> SparkSession:
     # Analysis errors reach the caller as exceptions; this logger adds the plan as a page of JSON.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     return _checked(spark)
+
+
+def _submitted_settings() -> dict[str, str]:
+    """What spark-submit was told; it wins: a cluster's operator knows better than our defaults."""
+    SparkContext._ensure_initialized()  # else SparkConf doesn't see the settings of the JVM
+    return dict(SparkConf().getAll())
 
 
 def jar_settings() -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from tastemill.line.stages import Plan
 from tastemill.testing.toy import write_movielens
 
 pytestmark = pytest.mark.slow
-BY_RANK = W.partitionBy("user_id").orderBy("rank")
+
 SETTINGS = ("deep.enabled=false", "als.rank=4", "als.max_iter=3", "recommend.top_k=10")
 
 
@@ -68,7 +68,8 @@ def test_one_list_per_user_without_what_they_have_seen(first: Run) -> None:
     assert shown.join(seen, ["user_id", "item_id"], "left_semi").count() == 0
     ranks = shown.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("ranks"))
     assert all(r.ranks == list(range(1, len(r.ranks) + 1)) for r in ranks.collect())
-    falling = shown.withColumn("before", F.lag("score").over(BY_RANK)).where("score > before")
+    by_rank = W.partitionBy("user_id").orderBy("rank")
+    falling = shown.withColumn("before", F.lag("score").over(by_rank)).where("score > before")
     assert falling.count() == 0
 
 
@@ -134,3 +135,20 @@ def test_a_failed_stage_is_recorded_and_the_next_run_goes_on(
     again = run_line(spark, cfg)
     done = [name for name, _, record in again.records if record.status == "done"]
     assert done == ["evaluate"]
+
+
+def test_a_network_is_trained_and_published(spark: SparkSession, folder: Path, first: Run) -> None:
+    settings = ("deep.enabled=true", "deep.epochs=3", "deep.embedding_dim=4", "deep.hidden=[8]")
+    more = ("deep.validate_epochs=true", "als.models=[]", "recommend.model=embedding_mlp")
+    run = run_line(spark, config(folder, *settings, *more, "deep.batch_size=128"))
+    model_id = run.models["production"]["embedding_mlp"]
+    published = run.warehouse.read(tables.RECOMMENDATIONS)
+    assert {r.model_id for r in published.select("model_id").distinct().collect()} == {model_id}
+    assert published.count() == 40
+    history = run.warehouse.read(tables.TRAINING_HISTORY)
+    backtest = history.where(F.col("model_id") == run.models["backtest"]["embedding_mlp"])
+    losses = {(r.epoch, r.metric): r.value for r in backtest.collect()}
+    assert losses[2, "train_loss"] < losses[0, "train_loss"]
+    assert (2, "valid_loss") in losses
+    stored = run.warehouse.read(tables.METRICS).where("metric = 'rmse' AND segment = 'all'")
+    assert {r.model_id.rsplit("-", 1)[0] for r in stored.collect()} >= {"bias", "embedding_mlp"}

@@ -125,13 +125,7 @@ def test_separators_are_taken_literally(spark: SparkSession, separator: str) -> 
 def test_csv_with_quotes(spark: SparkSession, tmp_path: Path) -> None:
     file = tmp_path / "q.csv"
     file.write_text(
-        "\ufeffid,unused,name\n"
-        '1,x,"Brot, ""dunkel"""\n'
-        "2,x\n"
-        "3,x,y,z\n"
-        "4,, \n"
-        '"5",NA,plain\n'
-        "6,x,id\n"
+        '\ufeffid,unused,name\n1,x,"Brot, ""dunkel"""\n2,x\n3,x,y,z\n4,, \n"5",NA,plain\n6,x,id\n'
     )
     parsed = parse_csv(read_lines(spark, file), file, ("name", "id")).orderBy("source_row")
     assert parsed.columns == ["source_file", "source_row", "raw", "name", "id", "reason"]

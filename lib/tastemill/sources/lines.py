@@ -74,7 +74,7 @@ def parse_csv(lines: DataFrame, file: Path, names: Sequence[str]) -> DataFrame:
             fix="check that the file is the one the source describes",
         )
     schema = ", ".join(f"`{name}` string" for name in [*header, "_malformed"])
-    options = {"columnNameOfCorruptRecord": "_malformed", "mode": "PERMISSIVE"}
+    options = {"columnNameOfCorruptRecord": "_malformed", "mode": "PERMISSIVE", "escape": '"'}
     parsed = lines.where("source_row > 1").withColumn("csv", F.from_csv("raw", schema, options))
     columns = [_text(F.col(f"csv.{name}")).alias(name) for name in names]
     malformed = F.col("csv._malformed").isNotNull()

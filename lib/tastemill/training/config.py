@@ -18,6 +18,11 @@ class DeepConfig(Section):
         0.1, ge=0, lt=1, description="Share of ids hidden in training, so that strangers score."
     )
     epochs: int = Field(5, ge=1, description="Passes over the training rows.")
+    validate_epochs: bool = Field(
+        False,
+        description="Keep the valid split out of training and measure on it after every epoch: "
+        "for choosing parameters; a final fit learns from everything before the cut.",
+    )
     batch_size: int = Field(4096, ge=1, description="Rows of a step, over all processes.")
     learning_rate: float = Field(0.002, gt=0, description="Of Adam.")
     weight_decay: float = Field(0.0, ge=0, description="Of Adam.")

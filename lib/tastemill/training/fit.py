@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tastemill.errors import FeedError
 from tastemill.tables import TRAINING_HISTORY
@@ -26,24 +27,27 @@ PARAMS = (
     "learning_rate",
     "weight_decay",
     "feed",
+    "validate_epochs",
     "num_processes",
 )
 
 
 def make_feeds(
-    examples: DataFrame, folder: Path, meta: Mapping[str, str], num_processes: int
+    examples: DataFrame, folder: Path, meta: Mapping[str, str], cfg: DeepConfig
 ) -> tuple[FeedSpec, FeedSpec | None]:
-    """The rows to learn from and, where a split keeps some back, those to validate on."""
+    """The rows to learn from and, where asked for, those kept back to validate on."""
 
-    def feed(split: str) -> FeedSpec:
-        rows, named = examples.where(f"split = '{split}'"), {**meta, "split": split}
-        place = folder / digest(named)[:16]
+    def feed(*splits: str) -> FeedSpec:
+        named = {**meta, "splits": ",".join(splits)}
         return materialize(
-            rows, str(place), num_processes=num_processes, meta=named, order_by=ORDER
+            examples.where(F.col("split").isin(*splits)),
+            str(folder / digest(named)[:16]),
+            num_processes=cfg.num_processes,
+            meta=named,
+            order_by=ORDER,
         )
 
-    train = feed("train")
-    return train, None if examples.where("split = 'valid'").isEmpty() else feed("valid")
+    return (feed("train"), feed("valid")) if cfg.validate_epochs else (feed("train", "valid"), None)
 
 
 def fit_network(

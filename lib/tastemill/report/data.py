@@ -1,0 +1,215 @@
+"""Reads what the page shows: a handful of Spark actions, each with a bounded result.
+
+Metrics, history, models and stages are read for the models and the run in question, and no further
+than a limit; everything about events and examples is aggregated in Spark.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from tastemill import tables
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.evaluation.backtest import RANKING, RATINGS
+from tastemill.models import Model as Fitted
+from tastemill.report.contents import (
+    Curve,
+    Figure,
+    MetricsTable,
+    Model,
+    Overview,
+    ReportData,
+    Stage,
+    TableVersions,
+)
+from tastemill.report.people import collect_lists
+from tastemill.report.predicted import collect_predictions
+from tastemill.times import Times
+
+SEGMENTS = ("all", "warm", "cold")
+RANKING_METRICS = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
+RATING_METRICS = ("rmse", "mae")
+LOSSES = ("train_loss", "valid_loss")
+USUAL_K = 10
+MAX_MODELS, MAX_STAGES, MAX_FIGURES, MAX_EPOCHS = 50, 200, 5_000, 2_000
+
+
+def collect(warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str, str]) -> ReportData:
+    """Everything the page shows of one run.
+
+    Args:
+        warehouse: where the tables are; a missing or empty one leaves its part out.
+        cfg: times, dataset, list lengths.
+        run_id: the run, as in `runs`.
+        models: kind to model_id of the backtest.
+    """
+    rows = _model_rows(warehouse, list(models.values()))
+    stages = _stage_rows(warehouse, run_id)
+    figures = _figures(warehouse, list(models.values()), cfg)
+    kinds = _best_first({r["model_id"]: r["kind"] for r in rows}, figures)
+    overview = _overview(warehouse, cfg, run_id, rows, stages)
+    by_id = {r["model_id"]: r for r in rows}
+    fitted = [_fitted(by_id[model_id]) for model_id in kinds]
+    times = _times(overview)
+    return ReportData(
+        overview,
+        tuple(_model(by_id[model_id]) for model_id in kinds),
+        _tables(figures, kinds, RANKING),
+        _tables(figures, kinds, RATINGS),
+        _curves(warehouse, kinds),
+        collect_predictions(warehouse, cfg, fitted, times) if times else (),
+        collect_lists(warehouse, cfg, list(kinds)),
+        tuple(_stage(r) for r in stages),
+        _versions(stages, rows),
+    )
+
+
+def _model_rows(warehouse: Warehouse, ids: Sequence[str]) -> list[Row]:
+    wanted = F.col("model_id").isin(list(ids)) & (F.col("purpose") == "backtest")
+    return warehouse.read_or_empty(tables.MODELS).where(wanted).limit(MAX_MODELS).collect()
+
+
+def _stage_rows(warehouse: Warehouse, run_id: str) -> list[Row]:
+    """The stages of a run, in the order in which they began."""
+    of_run = warehouse.read_or_empty(tables.RUNS).where(F.col("run_id") == run_id)
+    return of_run.drop("settings").orderBy("started_at", "stage").limit(MAX_STAGES).collect()
+
+
+def _figures(warehouse: Warehouse, ids: Sequence[str], cfg: Config) -> list[Row]:
+    """The metrics on the page: at one k, of the models in question."""
+    ks = cfg.evaluation.ks
+    k = F.col("k")
+    wanted = (
+        F.col("model_id").isin(list(ids))
+        & (F.col("split") == "test")
+        & F.col("metric").isin(*RANKING_METRICS, *RATING_METRICS)
+        & (k.isNull() | (k == (USUAL_K if USUAL_K in ks else ks[0])))
+    )
+    return warehouse.read_or_empty(tables.METRICS).where(wanted).limit(MAX_FIGURES).collect()
+
+
+def _best_first(kinds: Mapping[str, str], figures: Sequence[Row]) -> dict[str, str]:
+    """Model id to kind, the best NDCG over all users first."""
+    ndcg = {
+        r["model_id"]: r["value"]
+        for r in figures
+        if r["metric"] == "ndcg" and r["segment"] == "all"
+    }
+    order = sorted(kinds, key=lambda model_id: (-ndcg.get(model_id, 0.0), model_id))
+    return {model_id: kinds[model_id] for model_id in order}
+
+
+def _tables(
+    figures: Sequence[Row], kinds: Mapping[str, str], protocol: str
+) -> tuple[MetricsTable, ...]:
+    """A table per segment that has figures under the protocol."""
+    of_protocol = [r for r in figures if r["protocol"] == protocol]
+    return tuple(
+        _table([r for r in of_protocol if r["segment"] == segment], kinds, segment)
+        for segment in SEGMENTS
+        if any(r["segment"] == segment for r in of_protocol)
+    )
+
+
+def _table(figures: Sequence[Row], kinds: Mapping[str, str], segment: str) -> MetricsTable:
+    found: dict[str, dict[str, Figure]] = defaultdict(dict)
+    for r in figures:
+        measured = Figure(r["value"], r["low"], r["high"], r["users"])
+        found[r["model_id"]][r["metric"]] = measured
+    rows = {kind: found[model_id] for model_id, kind in kinds.items() if model_id in found}
+    return MetricsTable(segment, figures[0]["k"], rows)
+
+
+def _curves(warehouse: Warehouse, kinds: Mapping[str, str]) -> tuple[Curve, ...]:
+    """Losses by epoch; of a very long training, its first epochs."""
+    wanted = F.col("model_id").isin(list(kinds)) & F.col("metric").isin(*LOSSES)
+    stored = warehouse.read_or_empty(tables.TRAINING_HISTORY).where(wanted)
+    rows = stored.where(F.col("epoch") < MAX_EPOCHS).orderBy("epoch").collect()
+
+    def points(model_id: str, metric: str) -> tuple[tuple[int, float], ...]:
+        own = [r for r in rows if (r["model_id"], r["metric"]) == (model_id, metric)]
+        return tuple((r["epoch"], r["value"]) for r in own)
+
+    curves = [
+        Curve(kind, *(points(model_id, loss) for loss in LOSSES))
+        for model_id, kind in kinds.items()
+    ]
+    return tuple(c for c in curves if c.train or c.valid)
+
+
+def _overview(
+    warehouse: Warehouse, cfg: Config, run_id: str, models: Sequence[Row], stages: Sequence[Row]
+) -> Overview:
+    counts = _counts(warehouse)
+    newest: date | None = counts["newest"]
+    after = newest and datetime.combine(newest + timedelta(days=1), time(), UTC)
+    cut = cfg.run.cut or next((as_utc(r["as_of"]) for r in models), None)
+    return Overview(
+        dataset=cfg.dataset.name,
+        task=cfg.dataset.task,
+        run_id=run_id,
+        written_at=datetime.now(UTC),
+        cut=cut,
+        as_of=cfg.run.as_of or after,
+        started_at=as_utc(stages[0]["started_at"]) if stages else None,
+        command=stages[0]["command"] if stages else None,
+        events=counts["events"],
+        users=counts["users"],
+        items=counts["items"],
+    )
+
+
+def _counts(warehouse: Warehouse) -> Row:
+    """One row: events, users, items, and the day of the newest event."""
+    newest = F.max("event_date").alias("newest")
+    events = warehouse.read_or_empty(tables.EVENTS).agg(F.count("*").alias("events"), newest)
+    for table, name in ((tables.USER_INDEX, "users"), (tables.ITEM_INDEX, "items")):
+        number = warehouse.read_or_empty(table).agg(F.count("*").alias(name))
+        events = events.crossJoin(number)  # one row each
+    return events.collect()[0]
+
+
+def _times(overview: Overview) -> Times | None:
+    if overview.cut is None or overview.as_of is None:
+        return None
+    return Times(overview.cut, overview.cut, overview.as_of)
+
+
+def _fitted(row: Row) -> Fitted:
+    return Fitted(row["model_id"], row["kind"], as_utc(row["as_of"]), {}, {}, row["artifact"])
+
+
+def _model(row: Row) -> Model:
+    params = json.loads(row["params"])
+    return Model(row["kind"], row["model_id"], row["seed"], row["seconds"], params)
+
+
+def _stage(row: Row) -> Stage:
+    names = ("stage", "purpose", "status", "rows", "seconds", "error")
+    return Stage(*(row[name] for name in names))
+
+
+def _versions(stages: Sequence[Row], models: Sequence[Row]) -> tuple[TableVersions, ...]:
+    """What the stages of the run read and wrote; without a run, what the models were fitted on."""
+    read: dict[str, set[int]] = defaultdict(set)
+    written: dict[str, set[int]] = defaultdict(set)
+    for row in stages or models:
+        for label, version in row["input_versions"].items():
+            read[label].add(version)
+    for row in stages:
+        for label, version in row["output_versions"].items():
+            written[label].add(version)
+    return tuple(
+        TableVersions(label, tuple(sorted(read[label])), tuple(sorted(written[label])))
+        for label in sorted({*read, *written})
+    )
+
+
+def as_utc(at: datetime) -> datetime:
+    """A collected timestamp, which comes without a zone in that of the driver, as UTC."""
+    return at.astimezone(UTC)

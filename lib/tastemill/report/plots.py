@@ -1,0 +1,144 @@
+"""The plots, as SVG to be put into a page: colours come from its style sheet, so light and dark fit.
+
+Matplotlib draws with stand-in colours; in the SVG they become variables of the page. Text stays
+text.
+"""
+
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tastemill.report.contents import Curve, Decile, Figure, Spread
+
+INK, MUTED, GRID, FIRST, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
+COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--line)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+}
+SETTINGS: Mapping[str, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9.5,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4,
+}
+WIDTH = 4.6  # inches: readable where a phone is the page
+Axes = Any
+
+
+def intervals(figures: Mapping[str, Figure], label: str) -> str:
+    """A dot with its 95 % interval for every model, best on top."""
+
+    def draw(axes: Axes) -> None:
+        for place, figure in enumerate(figures.values()):
+            if figure.low is not None and figure.high is not None:
+                axes.plot([figure.low, figure.high], [place, place], color=FIRST, alpha=0.45, lw=5)
+            axes.plot(figure.value, place, "o", color=FIRST, markersize=6)
+        axes.set_yticks(range(len(figures)), list(figures))
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set_ylim(len(figures) - 0.5, -0.5)
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(label)
+
+    return _svg(draw, f"{label} of every model", height=0.8 + 0.3 * len(figures))
+
+
+def loss_curve(curve: Curve) -> str:
+    """Loss by epoch, counted from 1."""
+
+    def draw(axes: Axes) -> None:
+        for points, colour, style in ((curve.train, FIRST, "o-"), (curve.valid, SECOND, "s--")):
+            if points:
+                epochs, losses = zip(*points, strict=True)
+                marks = style if len(points) <= 30 else style[1:]
+                axes.plot([epoch + 1 for epoch in epochs], losses, marks, color=colour)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss")
+
+    return _svg(draw, f"loss of {curve.kind} by epoch")
+
+
+def rating_spread(spreads: Sequence[Spread], kind: str) -> str:
+    """Mean prediction for each star value, and where the middle 50 % and 80 % lie."""
+
+    def draw(axes: Axes) -> None:
+        stars = [s.stars for s in spreads]
+        ends = [min(stars), max(stars)]
+        axes.plot(ends, ends, color=MUTED, lw=1, ls=":")
+        for s in spreads:
+            low, lower, upper, high = s.quantiles
+            axes.plot([s.stars, s.stars], [low, high], color=FIRST, alpha=0.3, lw=4)
+            axes.plot([s.stars, s.stars], [lower, upper], color=FIRST, alpha=0.55, lw=9)
+        means = [s.mean for s in spreads]
+        axes.plot(stars, means, "o", color=INK, markersize=5)
+        if len(stars) <= 11:
+            axes.set_xticks(stars, [f"{value:g}" for value in stars])
+        axes.margins(x=0.1)
+        axes.set_xlabel("stars given")
+        axes.set_ylabel("predicted")
+
+    return _svg(draw, f"predicted against given stars, {kind}", height=3.0, width=3.6)
+
+
+def calibration(deciles: Sequence[Decile], kind: str) -> str:
+    """Observed share against mean predicted probability, a dot per tenth of the examples."""
+
+    def draw(axes: Axes) -> None:
+        predicted = [d.predicted for d in deciles]
+        observed = [d.observed for d in deciles]
+        top = max(*predicted, *observed) * 1.05
+        axes.plot([0, top], [0, top], color=MUTED, lw=1, ls=":")
+        axes.plot(predicted, observed, "o-", color=FIRST, markersize=5)
+        axes.set_xlim(0, top)
+        axes.set_ylim(0, top)
+        axes.set_xlabel("mean predicted probability")
+        axes.set_ylabel("share taken")
+
+    return _svg(draw, f"calibration of {kind}", height=3.0, width=3.6)
+
+
+def _svg(
+    draw: Callable[[Axes], None], title: str, *, height: float = 2.6, width: float = WIDTH
+) -> str:
+    # Imported here: other commands need not wait for it.
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
+
+    out = io.StringIO()
+    with rc_context({**SETTINGS, "svg.hashsalt": title}):  # ids differ between plots, not runs
+        canvas = Canvas(figsize=(width, height), layout="constrained")
+        draw(canvas.add_subplot())
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        canvas.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return _for_page(out.getvalue(), title)
+
+
+def _for_page(svg: str, title: str) -> str:
+    """The element alone, with the page's colours and a name for those who don't see it."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r'<g id="[^"]*"', "<g", body)  # nothing refers to them, and other plots have them
+    for colour, variable in COLOURS.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    named = f'<svg role="img" aria-label="{html.escape(title)}" '
+    return body.replace("<svg ", named, 1)
+

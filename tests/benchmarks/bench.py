@@ -1,0 +1,139 @@
+"""make bench: what the line costs beside what it does, as ratios in one run.
+
+MovieLens 1M from TASTEMILL_DATA where it is set, else the shipped data.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import SparkSession
+
+from tastemill import tables
+from tastemill.config.load import Config, Request, load_config
+from tastemill.console import StageProgress, show
+from tastemill.line.runner import Run
+from tastemill.line.stages import Plan
+from tastemill.session import build_session
+from tastemill.training.feed import Shard, open_feed
+from tastemill.training.materialize import materialize
+
+ALS_ONLY = (
+    "als.models=['als']",
+    "als.rank=32",
+    "als.max_iter=15",
+    "als.num_blocks=2",
+    "baselines.models=[]",
+    "deep.enabled=false",
+    "dataset.task=implicit",
+    "run.refit=false",
+)
+PLAN = Plan(
+    leave_out=frozenset({"build_profiles", "build_examples", "train_baselines", "train_deep"})
+)
+NUM_ROWS, NUM_FLOATS, BATCH = 1_000_000, 25, 8192
+
+
+def config(warehouse: str) -> Config:
+    """ALS alone, on the largest real data there is."""
+    root = os.environ.get("TASTEMILL_DATA")
+    place = (f"run.warehouse={warehouse!r}",)
+    if root is None:
+        return load_config(Request("completejourney", settings=(*ALS_ONLY, *place)))
+    data = (f"run.data={str(Path(root).resolve() / 'ml-1m')!r}",)
+    return load_config(Request("movielens-1m", settings=(*ALS_ONLY, *place, *data)))
+
+
+def bench_line(spark: SparkSession, warehouse: str) -> None:
+    """Everything around the ALS fit against the fit; then an idle second run."""
+    start = time.monotonic()
+    run = _execute(spark, warehouse)
+    total = time.monotonic() - start
+    fit = run.warehouse.read(tables.MODELS).collect()[0]["seconds"]
+    stages = [{"stage": name, "seconds": record.seconds} for name, _, record in run.records]
+    show("Stages", stages)
+    before = _versions(run)
+    start = time.monotonic()
+    second = _execute(spark, warehouse)
+    idle = time.monotonic() - start
+    changed = {k: (before[k], v) for k, v in _versions(second).items() if v != before[k]}
+    show(
+        "The line",
+        [
+            {"what": "ALS fit, s", "figure": fit, "goal": ""},
+            {"what": "everything around it, s", "figure": total - fit, "goal": ""},
+            {"what": "around / fit", "figure": (total - fit) / fit, "goal": "<= 2"},
+            {"what": "idle second run, s", "figure": idle, "goal": "<= 20"},
+            {"what": "tables changed by it", "figure": str(changed), "goal": "runs only"},
+            {"what": "driver memory at most, GiB", "figure": peak_memory(), "goal": "< 4"},
+        ],
+    )
+
+
+def _execute(spark: SparkSession, warehouse: str) -> Run:
+    with StageProgress() as progress:
+        run = Run(spark, config(warehouse), "bench", progress)
+        run.execute(PLAN)
+    return run
+
+
+def _versions(run: Run) -> dict[str, int]:
+    there = [table for table in tables.ALL if run.warehouse.exists(table)]
+    return {table.name: run.warehouse.history(table)[0].version for table in there}
+
+
+def peak_memory() -> float:
+    """GiB of this process and of the JVM it started, each at its highest."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        high = int(fields.get("VmHWM", "0 kB").split()[0])
+        parents[int(fields["Pid"])] = (int(fields["PPid"]), fields["Name"].strip(), high)
+    own = {os.getpid()}
+    jvms = {pid for pid, (parent, name, _) in parents.items() if name == "java" and parent in own}
+    return sum(parents[pid][2] for pid in own | jvms) / 2**20
+
+
+def bench_feeds(spark: SparkSession, folder: str) -> None:
+    """Rows per second from Parquet to float32 tensors, one process."""
+    rng = np.random.default_rng(1)
+    columns = [f"{x:.6f}D" for x in rng.random(NUM_FLOATS)]
+    vector = f"transform(array({','.join(columns)}), x -> cast(x * rand(1) as float))"
+    rows = spark.range(NUM_ROWS).selectExpr(
+        "cast(id % 6000 as int) user_idx",
+        "cast(id % 3700 as int) item_idx",
+        "cast(id % 5 as float) label",
+        "cast(1 as float) weight",
+        f"{vector} user_vector",
+        f"{vector} item_vector",
+    )
+    spec = materialize(rows, f"{folder}/feed", num_processes=1, meta={"bench": "1"})
+    found = []
+    for implementation in ("pyarrow", "petastorm"):
+        for shuffle in (False, True):
+            feed = open_feed(
+                spec, implementation, Shard(0, 1, batch_size=BATCH, seed=1, shuffle=shuffle)
+            )
+            list(feed.epoch(0))
+            start = time.monotonic()
+            read = sum(len(batch["label"]) for batch in feed.epoch(1))
+            seconds = time.monotonic() - start
+            found.append({"feed": implementation, "shuffled": shuffle, "rows/s": read / seconds})
+    show(f"Feeds: {NUM_ROWS:,} rows, two vectors of {NUM_FLOATS}", found)
+
+
+def main() -> None:
+    """Print all figures."""
+    with tempfile.TemporaryDirectory(prefix="tastemill-bench-") as folder:
+        spark = build_session(config(folder).session)
+        bench_line(spark, f"{folder}/warehouse")
+        bench_feeds(spark, folder)
+
+
+if __name__ == "__main__":
+    main()
