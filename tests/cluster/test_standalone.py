@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Prepared:
     spark: SparkSession
     cfg: Config
     warehouse: Warehouse
-    options: list[str] = field(default_factory=list)
+    options: list[str]
 
     def lists(self) -> dict[str, list[str]]:
         """The items of every user's list, best first."""
@@ -55,12 +55,17 @@ def prepared(
     write_movielens(home / "data")
     place = str(home / "warehouse")
     settings = (*NETWORK, f"run.data='{home}/data'", f"run.warehouse='{place}'")
+    warehouse = Warehouse(spark, place, "movielens-100k")
     cfg = load_config(Request("movielens-100k", settings=settings))
-    for stage in (ingest, build_profiles, build_examples):
+    ingest.run(spark, cfg)
+    # Working out the times takes every job a dozen queries: once is enough.
+    times = asdict(job.times_of(warehouse, cfg))
+    settings += tuple(f"run.{name}={at.isoformat()}" for name, at in times.items())
+    cfg = load_config(Request("movielens-100k", settings=settings))
+    for stage in (build_profiles, build_examples):
         stage.run(spark, cfg)
-    named = [part for setting in NETWORK for part in ("--set", setting)]
-    options = ["--dataset", "movielens-100k", "--warehouse", place, *named]
-    return Prepared(spark, cfg, job.open_warehouse(spark, cfg), options)
+    options = [part for setting in settings for part in ("--set", setting)]
+    return Prepared(spark, cfg, warehouse, ["--dataset", "movielens-100k", *options])
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +76,8 @@ def trained(prepared: Prepared, submit: Callable[..., Any]) -> Prepared:
 
 
 def tasks(cluster: Any, app: str) -> list[tuple[str, bool]]:
-    """(executor, whether of a barrier stage) of every task that ended well, by Spark's own log."""
-    for folder in (cluster.home / "events").iterdir():
+    """(executor, whether of a barrier stage) of the tasks of an app's last run, by Spark's log."""
+    for folder in sorted((cluster.home / "events").iterdir(), reverse=True):
         lines = [line for file in folder.glob("events_*") for line in file.read_text().splitlines()]
         events = [json.loads(line) for line in lines]
         if any(event.get("App Name") == app for event in events):
@@ -113,7 +118,6 @@ def test_training_runs_in_a_barrier_stage_on_both_executors(
     losses = {(row.epoch, row.metric): row.value for row in history}
     assert all(math.isfinite(value) for value in losses.values())
     assert losses[2, "train_loss"] < losses[1, "train_loss"] < losses[0, "train_loss"]
-    assert (2, "valid_rmse") in losses
     assert {"model.json", "model.safetensors"} <= {
         path.name for path in Path(model.artifact).iterdir()
     }

@@ -1,4 +1,4 @@
-"""A job killed while it writes lists leaves the old state; run again, there is one list per user."""
+"""A job killed while it writes lists leaves the old state; run again, all users have one list."""
 
 import os
 import signal

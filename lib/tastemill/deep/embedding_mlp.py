@@ -39,8 +39,9 @@ class EmbeddingMLP(nn.Module):
     """Score of a user and an item from embeddings and profile vectors.
 
     The last row of each embedding table stands for unknown. In training a share of the ids is
-    replaced by it, so that it learns what to say of somebody never met; `finish_training` copies
-    it into the rows no example has touched, and scoring needs no special case.
+    replaced by it, with the user's vector set to zeros, so that it learns what to say of somebody
+    never met; `finish_training` copies it into the rows no example has touched, and scoring needs
+    no special case.
 
     Source: He et al., Neural Collaborative Filtering (2017), the MLP part, with profile vectors
     beside the ids; Volkovs et al., DropoutNet (2017), for the dropped ids.
@@ -70,9 +71,13 @@ class EmbeddingMLP(nn.Module):
         """
         users = self._drop(batch["user_idx"], self.config.num_users, self.seen_users)
         items = self._drop(batch["item_idx"], self.config.num_items, self.seen_items)
+        user_vector = batch["user_vector"]
+        if self.training:
+            # Somebody never met has no history either, which is a vector of zeros.
+            user_vector = user_vector.masked_fill((users == self.config.num_users)[:, None], 0.0)
         parts = (
             self.user_embedding(users),
-            batch["user_vector"],
+            user_vector,
             self.item_embedding(items),
             batch["item_vector"],
         )

@@ -29,10 +29,10 @@ def earlier(key: str) -> WindowSpec:
 
 
 def before(amount: Column, key: str, moment: Moment, *, ordered: bool) -> Column:
-    """The sum of a whole number over what came before, 0 where nothing did.
+    """The sum of a number over what came before, 0 where nothing did.
 
     Args:
-        amount: what a row adds; null and rows from the moment on must add 0.
+        amount: what a row adds, a whole number unless ordered; rows from the moment on add 0.
         key: user_id or item_id.
         moment: the end of history.
         ordered: whether all times are known; else keys with unknown ones are summed by fold.
@@ -59,13 +59,15 @@ def with_user_vector(
         positive_min: smallest value that counts as taken.
         ordered: whether all times are known.
     """
-    recency = moment.recency(cfg.half_life_days, F.col("oldest")) * FIXED_POINT
+    recency = moment.recency(cfg.half_life_days, F.col("oldest"))
     weight = F.when(moment.before & taken(positive_min), recency).otherwise(0.0)
 
     def in_slot(slot: int) -> Column:
         share = F.coalesce(F.get("shares", slot), F.lit(0.0))
-        amount = F.round(weight * share).cast("long")
-        return before(amount, "user_id", moment, ordered=ordered).cast("double")
+        # A running sum adds in order, so it needs no fixed point, in which old events would vanish.
+        amount = weight * share
+        whole = amount if ordered else F.round(amount * FIXED_POINT).cast("long")
+        return before(whole, "user_id", moment, ordered=ordered).cast("double")
 
     sums = F.array(*[in_slot(slot) for slot in range(cfg.num_categories)])
     history = _history("user_id", moment, moment.before, ordered=ordered)

@@ -1,7 +1,7 @@
 """Reads what the page shows: a handful of Spark actions, each with a bounded result.
 
-Metrics, history, models and stages are read for the models and the run in question, and no further
-than a limit; everything about events and examples is aggregated in Spark.
+Models, metrics and stages are read for the models and the run in question, losses for so many
+epochs; what is told of events and examples is aggregated in Spark.
 """
 
 import json
@@ -29,17 +29,18 @@ from tastemill.report.contents import (
 )
 from tastemill.report.people import collect_lists
 from tastemill.report.predicted import collect_predictions
-from tastemill.times import Times
 
 SEGMENTS = ("all", "warm", "cold")
 RANKING_METRICS = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
 RATING_METRICS = ("rmse", "mae")
 LOSSES = ("train_loss", "valid_loss")
 USUAL_K = 10
-MAX_MODELS, MAX_STAGES, MAX_FIGURES, MAX_EPOCHS = 50, 200, 5_000, 2_000
+MAX_EPOCHS = 2_000
 
 
-def collect(warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str, str]) -> ReportData:
+def collect(
+    warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str, str]
+) -> ReportData:
     """Everything the page shows of one run.
 
     Args:
@@ -55,15 +56,14 @@ def collect(warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str,
     overview = _overview(warehouse, cfg, run_id, rows, stages)
     by_id = {r["model_id"]: r for r in rows}
     fitted = [_fitted(by_id[model_id]) for model_id in kinds]
-    times = _times(overview)
     return ReportData(
         overview,
         tuple(_model(by_id[model_id]) for model_id in kinds),
         _tables(figures, kinds, RANKING),
         _tables(figures, kinds, RATINGS),
         _curves(warehouse, kinds),
-        collect_predictions(warehouse, cfg, fitted, times) if times else (),
-        collect_lists(warehouse, cfg, list(kinds)),
+        collect_predictions(warehouse, cfg, fitted, overview.cut) if overview.cut else (),
+        collect_lists(warehouse, cfg, kinds),
         tuple(_stage(r) for r in stages),
         _versions(stages, rows),
     )
@@ -71,13 +71,13 @@ def collect(warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str,
 
 def _model_rows(warehouse: Warehouse, ids: Sequence[str]) -> list[Row]:
     wanted = F.col("model_id").isin(list(ids)) & (F.col("purpose") == "backtest")
-    return warehouse.read_or_empty(tables.MODELS).where(wanted).limit(MAX_MODELS).collect()
+    return warehouse.read_or_empty(tables.MODELS).where(wanted).collect()
 
 
 def _stage_rows(warehouse: Warehouse, run_id: str) -> list[Row]:
     """The stages of a run, in the order in which they began."""
     of_run = warehouse.read_or_empty(tables.RUNS).where(F.col("run_id") == run_id)
-    return of_run.drop("settings").orderBy("started_at", "stage").limit(MAX_STAGES).collect()
+    return of_run.drop("settings").orderBy("started_at", "stage").collect()
 
 
 def _figures(warehouse: Warehouse, ids: Sequence[str], cfg: Config) -> list[Row]:
@@ -90,7 +90,7 @@ def _figures(warehouse: Warehouse, ids: Sequence[str], cfg: Config) -> list[Row]
         & F.col("metric").isin(*RANKING_METRICS, *RATING_METRICS)
         & (k.isNull() | (k == (USUAL_K if USUAL_K in ks else ks[0])))
     )
-    return warehouse.read_or_empty(tables.METRICS).where(wanted).limit(MAX_FIGURES).collect()
+    return warehouse.read_or_empty(tables.METRICS).where(wanted).collect()
 
 
 def _best_first(kinds: Mapping[str, str], figures: Sequence[Row]) -> dict[str, str]:
@@ -147,7 +147,7 @@ def _overview(
 ) -> Overview:
     counts = _counts(warehouse)
     newest: date | None = counts["newest"]
-    after = newest and datetime.combine(newest + timedelta(days=1), time(), UTC)
+    after = datetime.combine(newest + timedelta(days=1), time(), UTC) if newest else None
     cut = cfg.run.cut or next((as_utc(r["as_of"]) for r in models), None)
     return Overview(
         dataset=cfg.dataset.name,
@@ -155,7 +155,7 @@ def _overview(
         run_id=run_id,
         written_at=datetime.now(UTC),
         cut=cut,
-        as_of=cfg.run.as_of or after,
+        as_of=(cfg.run.as_of or after) if cfg.run.refit else None,
         started_at=as_utc(stages[0]["started_at"]) if stages else None,
         command=stages[0]["command"] if stages else None,
         events=counts["events"],
@@ -172,12 +172,6 @@ def _counts(warehouse: Warehouse) -> Row:
         number = warehouse.read_or_empty(table).agg(F.count("*").alias(name))
         events = events.crossJoin(number)  # one row each
     return events.collect()[0]
-
-
-def _times(overview: Overview) -> Times | None:
-    if overview.cut is None or overview.as_of is None:
-        return None
-    return Times(overview.cut, overview.cut, overview.as_of)
 
 
 def _fitted(row: Row) -> Fitted:

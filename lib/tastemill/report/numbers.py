@@ -21,6 +21,8 @@ def count(value: int | None) -> str:
 
 def seconds(value: float) -> str:
     """A span of time in the two units that matter."""
+    if 0 < value < 0.05:
+        return "< 0.1 s"
     if value < 9.95:
         return f"{value:.1f} s"
     whole = round(value)
@@ -35,7 +37,9 @@ def moment(at: datetime | None) -> str:
     """A time to the minute; a midnight is a day."""
     if at is None:
         return MISSING
-    return f"{at:%Y-%m-%d}" if not (at.hour or at.minute or at.second) else f"{at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{at:%Y-%m-%d}" if not (at.hour or at.minute or at.second) else f"{at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def number(value: float) -> str:

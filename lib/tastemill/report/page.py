@@ -1,7 +1,6 @@
 """Turns what was collected into one HTML page that needs nothing but itself."""
 
-import os
-import tempfile
+import uuid
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -44,16 +43,12 @@ def write_report(
     """
     text = render(collect(warehouse, cfg, run_id, models))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        file.write(text)
-    written = Path(file.name)
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        written.chmod(0o666 & ~_umask())  # a temporary file is its owner's alone
-        written.replace(path)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
     finally:
-        written.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     return path
 
 
@@ -68,7 +63,10 @@ def render(data: ReportData) -> str:
     environment.filters["versions"] = numbers.versions
     text = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     page = environment.from_string(text)
-    return page.render(data=data, plots=_plots(data), names=NAMES, column=column, lead=_lead(data))
+    return page.render(
+        data=data, plots=_plots(data), names=NAMES, column=column,
+        ranking=RANKING_METRICS, ratings=RATING_METRICS,
+    )  # fmt: skip
 
 
 def column(table: MetricsTable, metric: str) -> dict[str, object] | None:
@@ -95,14 +93,3 @@ def _predicted(prediction: Prediction) -> str:
     if prediction.spreads:
         return plots.rating_spread(prediction.spreads, prediction.kind)
     return plots.calibration(prediction.deciles, prediction.kind)
-
-
-def _lead(data: ReportData) -> tuple[str, ...]:
-    """The metrics of the page in their order: ranking, then ratings."""
-    return (*RANKING_METRICS, *RATING_METRICS)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -20,12 +20,19 @@ MAX_CATEGORIES = 3
 ORDER = ("event_time", "source_file", "source_row")
 
 
-def collect_lists(warehouse: Warehouse, cfg: Config, best_first: Sequence[str]) -> Lists | None:
-    """Published lists where the run publishes, else those of the best model of the backtest."""
+def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -> Lists | None:
+    """What a few users are shown: published lists where the run publishes, else a backtest's.
+
+    Args:
+        warehouse: where the tables are.
+        cfg: which surface, and which model the dataset is to be served with.
+        kinds: model id to kind of the backtest, best first.
+    """
     found = _lists(warehouse, cfg, None) if cfg.run.refit else []
     published = bool(found)
-    if not found and best_first:
-        found = _lists(warehouse, cfg, best_first[0])
+    if not found and kinds:
+        serving = [model_id for model_id, kind in kinds.items() if kind == cfg.recommend.model]
+        found = _lists(warehouse, cfg, [*serving, *kinds][0])
     if not found:
         return None
     as_of: datetime = found[0]["as_of"].astimezone(UTC)
@@ -58,9 +65,7 @@ def list_events(
     newest = F.max(F.struct(*ORDER, "value")).alias("newest")
     own = events.where(F.col("user_id").isin(list(shown)) & F.col("item_id").isNotNull())
     known = own.withColumns({"before": moment.before, "taken": taken(positive_min)})
-    items = known.groupBy("user_id", "item_id", "before").agg(
-        newest, F.max("taken").alias("taken")
-    )
+    items = known.groupBy("user_id", "item_id", "before").agg(newest, F.max("taken").alias("taken"))
     latest = W.partitionBy("user_id", "before").orderBy(F.desc("newest"), "item_id")
     listed = {item for items in shown.values() for item in items}
     numbered = items.withColumn("n", F.row_number().over(latest))

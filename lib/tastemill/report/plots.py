@@ -1,7 +1,7 @@
-"""The plots, as SVG to be put into a page: colours come from its style sheet, so light and dark fit.
+"""The plots, as SVG to be put into a page, whose style sheet gives them their colours.
 
-Matplotlib draws with stand-in colours; in the SVG they become variables of the page. Text stays
-text.
+Matplotlib draws with stand-in colours; in the SVG they become variables of the page, so that they
+fit in light and in dark. Text stays text.
 """
 
 import html
@@ -20,7 +20,7 @@ COLOURS = {
     FIRST: "var(--first)",
     SECOND: "var(--second)",
 }
-SETTINGS: Mapping[str, Any] = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 9.5,
@@ -38,6 +38,7 @@ SETTINGS: Mapping[str, Any] = {
     "ytick.major.size": 0,
     "lines.linewidth": 1.8,
     "lines.markersize": 4,
+    "lines.solid_capstyle": "butt",  # a bar ends where its interval ends
 }
 WIDTH = 4.6  # inches: readable where a phone is the page
 Axes = Any
@@ -92,6 +93,7 @@ def rating_spread(spreads: Sequence[Spread], kind: str) -> str:
         axes.plot(stars, means, "o", color=INK, markersize=5)
         if len(stars) <= 11:
             axes.set_xticks(stars, [f"{value:g}" for value in stars])
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.margins(x=0.1)
         axes.set_xlabel("stars given")
         axes.set_ylabel("predicted")
@@ -141,4 +143,3 @@ def _for_page(svg: str, title: str) -> str:
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
     named = f'<svg role="img" aria-label="{html.escape(title)}" '
     return body.replace("<svg ", named, 1)
-

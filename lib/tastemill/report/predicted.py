@@ -1,10 +1,11 @@
 """Predicted against actual on the newest part of a backtest, aggregated in Spark.
 
-Rating task: a row per model and star value. Implicit task: a histogram of scores per model with a
-fixed number of bins, from which tenths are put together on the driver.
+Rating task: a row per model and half star of the scale. Implicit task: a histogram of scores per
+model with a fixed number of bins, from which tenths are put together on the driver.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,17 +21,15 @@ from tastemill.evaluation.backtest import union
 from tastemill.models import Model
 from tastemill.profiles.history import Moment
 from tastemill.report.contents import Decile, Prediction, Spread
-from tastemill.times import Times
 
 QUANTILES = (0.10, 0.25, 0.75, 0.90)
-MAX_STARS = 21  # values that get a row of their own: 0 to 10 in halves
 BINS_PER_LOGIT, MAX_LOGIT = 50, 12  # 1,201 bins, narrow where probabilities are small
 NUM_DECILES = 10
 ROW = ("user_idx", "item_idx", "label", "weight", "user_vector", "item_vector")
 
 
 def collect_predictions(
-    warehouse: Warehouse, cfg: Config, models: Sequence[Model], times: Times
+    warehouse: Warehouse, cfg: Config, models: Sequence[Model], cut: datetime
 ) -> tuple[Prediction, ...]:
     """Predicted against actual of every model that predicts labels."""
     if not warehouse.exists(tables.EXAMPLES):
@@ -42,11 +41,13 @@ def collect_predictions(
     if cfg.dataset.task == "implicit":
         return _calibrations(networks, kinds)
     factors = {m.model_id: m for m in models if _has_factors(m)}
-    mean = _mean_before(warehouse, times)
+    mean = _mean_before(warehouse, cut)
     predicted = networks | {
         model_id: _from_factors(warehouse, rows, model, mean) for model_id, model in factors.items()
     }
-    return _spreads({model_id: predicted[model_id] for model_id in kinds if model_id in predicted}, kinds)
+    return _spreads(
+        {model_id: predicted[model_id] for model_id in kinds if model_id in predicted}, kinds
+    )
 
 
 def star_spreads(predicted: DataFrame) -> DataFrame:
@@ -103,7 +104,9 @@ def scored(rows: DataFrame, model: Model) -> DataFrame:
     from tastemill.retrieval.networks import predict_pairs  # noqa: PLC0415 - torch: an extra
 
     predicted = predict_pairs(rows, str(model.artifact))
-    return predicted.select(F.lit(model.model_id).alias("model_id"), "label", "weight", "prediction")
+    return predicted.select(
+        F.lit(model.model_id).alias("model_id"), "label", "weight", "prediction"
+    )
 
 
 def _is_usable(model: Model) -> bool:
@@ -115,10 +118,10 @@ def _has_factors(model: Model) -> bool:
     return model.kind in predictions.RATING_KINDS and model.artifact is None
 
 
-def _mean_before(warehouse: Warehouse, times: Times) -> DataFrame:
+def _mean_before(warehouse: Warehouse, cut: datetime) -> DataFrame:
     """The mean of what was rated before the cut, as the evaluation takes it."""
     rated = F.col("value").isNotNull() & F.col("item_id").isNotNull()
-    return rating_mean(warehouse.read(tables.EVENTS).where(Moment(times.cut).before & rated))
+    return rating_mean(warehouse.read(tables.EVENTS).where(Moment(cut).before & rated))
 
 
 def _from_factors(
@@ -136,8 +139,7 @@ def _spreads(
 ) -> tuple[Prediction, ...]:
     if not predicted:
         return ()
-    limit = MAX_STARS * len(predicted)
-    rows = star_spreads(union(list(predicted.values()))).limit(limit).collect()
+    rows = star_spreads(union(list(predicted.values()))).collect()
 
     def of(model_id: str) -> tuple[Spread, ...]:
         own = sorted((r for r in rows if r["model_id"] == model_id), key=lambda r: r["stars"])

@@ -71,5 +71,10 @@ def unix_seconds(text: Column) -> Column:
 
 def attributes(*names: str) -> Column:
     """The named text columns as a map, without those that are null."""
-    pairs = [F.when(F.col(name).isNotNull(), F.struct(F.lit(name), F.col(name))) for name in names]
+    pairs = [
+        F.when(
+            F.col(name).isNotNull(), F.struct(F.lit(name).alias("key"), F.col(name).alias("value"))
+        )
+        for name in names
+    ]
     return F.map_from_entries(F.array_compact(F.array(*pairs)))

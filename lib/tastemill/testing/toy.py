@@ -14,7 +14,7 @@ def write_movielens(folder: Path, *, users: int = 40, items: int = 30, seed: int
     """
     draw = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = []
+    lines: list[str] = []
     for user in range(1, users + 1):
         for item in draw.sample(range(1, items + 1), items // 2):
             stars = draw.choice((4, 5)) if item % 2 == user % 2 else draw.choice((1, 2, 3))

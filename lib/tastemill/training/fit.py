@@ -47,7 +47,10 @@ def make_feeds(
             order_by=ORDER,
         )
 
-    return (feed("train"), feed("valid")) if cfg.validate_epochs else (feed("train", "valid"), None)
+    # In production nothing is kept back: it has no valid split.
+    if cfg.validate_epochs and not examples.where("split = 'valid'").isEmpty():
+        return feed("train"), feed("valid")
+    return feed("train", "valid"), None
 
 
 def fit_network(

@@ -29,7 +29,8 @@ class LaunchConfig:
             Spark hands to tasks else.
         retries: Starts after the first one, each from the last checkpoint.
         timeout_s: How long a rank waits for the others before it gives up.
-        slots_wait_s: How long executors have to register before a cluster counts as too small.
+        slots_wait_s: How long executors have to register, from the start of the application,
+            before a cluster counts as too small.
     """
 
     num_processes: int = 2
@@ -146,8 +147,8 @@ def _check_slots(spark: SparkSession, config: LaunchConfig) -> None:
             found="true",
         )
     local = str(spark.sparkContext.master).startswith("local[")
-    until = time.monotonic() + (0 if local else config.slots_wait_s)
-    while (slots := _slots(spark)) < config.num_processes and time.monotonic() < until:
+    until = 0 if local else spark.sparkContext.startTime / 1000 + config.slots_wait_s
+    while (slots := _slots(spark)) < config.num_processes and time.time() < until:
         time.sleep(1)
     if slots < config.num_processes:
         raise SetupError(

@@ -1,0 +1,248 @@
+"""The report of a small warehouse: what it finds there, and that it asks for nothing more."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tastemill import tables
+from tastemill.config.load import Config, Request, load_config
+from tastemill.delta import Warehouse
+from tastemill.report.contents import Figure, ReportData
+from tastemill.report.data import collect
+from tastemill.report.page import write_report
+from tastemill.report.predicted import score_histogram, star_spreads
+
+CUT = datetime(2020, 1, 10, tzinfo=UTC)
+MODELS = {"popularity": "popularity-1", "bias": "bias-1"}
+
+
+def config(*more: str) -> Config:
+    settings = ("run.cut='2020-01-10'", "run.as_of='2020-01-20'", "run.refit=false", *more)
+    return load_config(Request("movielens-100k", settings=settings))
+
+
+def fill(warehouse: Warehouse, table: tables.Table, *rows: dict[str, Any]) -> None:
+    """Append rows; columns not given are null."""
+    values = [tuple(row.get(name) for name in table.columns) for row in rows]
+    warehouse.merge(table, warehouse.spark.createDataFrame(values, table.schema))
+
+
+def event(user: str, item: str, stars: float, day: int) -> dict[str, Any]:
+    at = datetime(2020, 1, day, tzinfo=UTC)
+    return {
+        "event_id": f"{user}{item}{day}",
+        "user_id": user,
+        "item_id": item,
+        "event_type": "rating",
+        "value": stars,
+        "event_time": at,
+        "event_date": at.date(),
+        "source": "toy",
+        "source_file": "f",
+        "source_row": day,
+        "ingested_at": CUT,
+    }
+
+
+def model(kind: str, model_id: str) -> dict[str, Any]:
+    return {
+        "model_id": model_id,
+        "kind": kind,
+        "purpose": "backtest",
+        "as_of": CUT,
+        "params": '{"prior": 2.5}',
+        "input_versions": {"events": 4},
+        "code_hash": "c",
+        "seed": 1,
+        "seconds": 1.5,
+        "created_at": CUT,
+    }
+
+
+def figure(model_id: str, metric: str, k: int | None, value: float) -> dict[str, Any]:
+    return {
+        "run_id": "r",
+        "model_id": model_id,
+        "protocol": "full" if k else "time_split",
+        "split": "test",
+        "segment": "all",
+        "metric": metric,
+        "k": k,
+        "value": value,
+        "users": 2,
+    }
+
+
+def stage(name: str, minute: int) -> dict[str, Any]:
+    return {
+        "run_id": "run-1",
+        "run_seq": 1,
+        "stage": name,
+        "purpose": "backtest",
+        "status": "done",
+        "stage_key": "k",
+        "input_versions": {"events": 4},
+        "output_versions": {"metrics": minute},
+        "models": {},
+        "rows": 5,
+        "seconds": 2.0,
+        "command": "tastemill run",
+        "settings": "{}",
+        "started_at": CUT + timedelta(minutes=minute),
+    }
+
+
+def shown(user: str, model_id: str, items: Sequence[str]) -> dict[str, Any]:
+    return {
+        "surface": "home",
+        "user_id": user,
+        "items": [(n, item, 1.0, "x", "because") for n, item in enumerate(items, 1)],
+        "model_id": model_id,
+        "as_of": CUT,
+        "run_seq": 1,
+        "list_hash": "h",
+        "generated_at": CUT,
+    }
+
+
+@pytest.fixture(scope="module")
+def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    place = Warehouse(spark, str(tmp_path_factory.mktemp("report")), "movielens-100k")
+    fill(
+        place,
+        tables.EVENTS,
+        *(event("u", "a", 4.0, 1), event("u", "b", 2.0, 3), event("u", "a", 5.0, 5)),
+        *(event("u", "c", 4.0, 12), event("u", "d", 1.0, 12), event("u", "e", 4.0, 12)),
+    )
+    fill(place, tables.USER_INDEX, {"user_id": "u", "user_idx": 0})
+    fill(place, tables.ITEM_INDEX, *({"item_id": i, "item_idx": n} for n, i in enumerate("abcd")))
+    title = {"item_id": "c", "title": "<b>Sea</b>", "categories": ["Drama", "War", "X", "Y"]}
+    fill(place, tables.ITEMS, title, {"item_id": "d", "title": None})
+    fill(place, tables.MODELS, *(model(kind, model_id) for kind, model_id in MODELS.items()))
+    fill(place, tables.USER_FACTORS, {"model_id": "bias-1", "idx": 0, "vector": [0.5]})
+    fill(place, tables.ITEM_FACTORS, {"model_id": "bias-1", "idx": 2, "vector": [-0.25]})
+    example = {"purpose": "backtest", "n": 0, "user_idx": 0, "weight": 1.0, "split": "test"}
+    vectors = {"user_vector": [0.0], "item_vector": [0.0]}
+    rated = ((0, 4.0), (2, 4.0), (3, 1.0))
+    examples = ({"event_id": f"e{i}", "item_idx": i, "label": label} for i, label in rated)
+    fill(place, tables.EXAMPLES, *({**example, **vectors, **e} for e in examples))
+    fill(
+        place,
+        tables.METRICS,
+        *(figure("popularity-1", "ndcg", 10, 0.25), figure("popularity-1", "ndcg", 20, 0.9)),
+        *(figure("bias-1", "ndcg", 10, 0.5), figure("bias-1", "rmse", None, 1.25)),
+        *(figure("other-1", "ndcg", 10, 1.0), figure("bias-1", "recall_capped", 10, 0.5)),
+    )
+    fill(place, tables.BACKTEST_LISTS, shown("new", "bias-1", "d"), shown("u", "bias-1", "cd"))
+    point = {"model_id": "bias-1", "metric": "train_loss"}
+    fill(place, tables.TRAINING_HISTORY, *({**point, "epoch": e, "value": 1.0} for e in (1, 0)))
+    fill(place, tables.RUNS, stage("evaluate", 7), stage("recommend", 5))
+    return place
+
+
+@pytest.fixture(scope="module")
+def data(warehouse: Warehouse) -> ReportData:
+    return collect(warehouse, config(), "run-1", MODELS)
+
+
+def test_figures_of_the_models_at_one_k_best_first(data: ReportData) -> None:
+    assert [m.kind for m in data.models] == ["bias", "popularity"]
+    table = data.metrics[0]
+    assert (len(data.metrics), table.segment, table.k) == (1, "all", 10)
+    assert dict(table.rows) == {
+        "bias": {"ndcg": Figure(0.5, None, None, 2)},
+        "popularity": {"ndcg": Figure(0.25, None, None, 2)},
+    }
+    assert dict(data.ratings[0].rows) == {"bias": {"rmse": Figure(1.25, None, None, 2)}}
+
+
+def test_what_the_run_was(data: ReportData) -> None:
+    seen = data.overview
+    assert (seen.events, seen.users, seen.items) == (6, 1, 4)
+    assert (seen.cut, seen.as_of) == (CUT, None)  # nothing is published
+    assert seen.started_at == CUT + timedelta(minutes=5)
+    assert [s.name for s in data.stages] == ["recommend", "evaluate"]
+    assert [(v.label, v.read, v.written) for v in data.versions] == [
+        ("events", (4,), ()),
+        ("metrics", (), (5, 7)),
+    ]
+
+
+def test_predicted_against_actual(data: ReportData) -> None:
+    (bias,) = data.predictions
+    mean = 11 / 3  # of 4, 2 and 5, rated before the cut
+    assert bias.kind == "bias"
+    assert [(s.stars, s.num_ratings) for s in bias.spreads] == [(1.0, 1), (4.0, 2)]
+    assert bias.spreads[0].mean == pytest.approx(mean + 0.5, abs=1e-5)
+    assert bias.spreads[1].mean == pytest.approx(mean + 0.5 - 0.125, abs=1e-5)
+
+
+def test_history_beside_the_list_and_what_was_taken_later(data: ReportData) -> None:
+    assert data.lists is not None
+    assert (data.lists.model_id, data.lists.as_of, data.lists.published) == ("bias-1", CUT, False)
+    known, new = data.lists.users  # whoever has a history comes first
+    assert (known.user_id, new.user_id) == ("u", "new")
+    assert [(i.item_id, i.value) for i in known.history] == [("a", 5.0), ("b", 2.0)]
+    # d was rated later too, but below what counts as taken.
+    assert [(i.item_id, i.title, i.taken) for i in known.shown] == [
+        ("c", "<b>Sea</b>", True),
+        ("d", "d", False),
+    ]
+    assert known.shown[0].categories == ("Drama", "War", "X")
+    assert new.history == ()
+
+
+def test_curves_are_in_order(data: ReportData) -> None:
+    assert [(c.kind, c.train, c.valid) for c in data.curves] == [("bias", ((0, 1.0), (1, 1.0)), ())]
+
+
+def test_a_page_replaces_another_and_leaves_nothing_beside_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    path = tmp_path / "out" / "report.html"
+    assert write_report(warehouse, config(), "run-1", MODELS, path) == path
+    first = path.read_text(encoding="utf-8")
+    assert "&lt;b&gt;Sea&lt;/b&gt;" in first
+    write_report(warehouse, config(), "run-2", MODELS, path)
+    assert "Stages" in first
+    assert "Stages" not in path.read_text(encoding="utf-8")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_an_empty_warehouse_has_a_page(spark: SparkSession, tmp_path: Path) -> None:
+    nothing = Warehouse(spark, str(tmp_path / "nothing"), "movielens-100k")
+    path = write_report(nothing, config(), "run-1", {}, tmp_path / "report.html")
+    assert "<h2>" not in path.read_text(encoding="utf-8")
+
+
+def test_predictions_that_are_missing_are_left_out(spark: SparkSession) -> None:
+    rows = [
+        ("m", 4.0, 3.0),
+        ("m", 4.0, 5.0),
+        ("m", 3.7, 1.0),
+        ("m", 4.0, None),
+        ("m", 4.0, float("nan")),
+    ]
+    predicted = spark.createDataFrame(rows, "model_id string, label double, prediction double")
+    found = star_spreads(predicted).orderBy("stars").collect()
+    assert [(r["stars"], r["n"], r["mean"]) for r in found] == [(3.5, 1, 1.0), (4.0, 2, 4.0)]
+
+
+def test_scores_are_counted_in_bins(spark: SparkSession) -> None:
+    rows = [
+        ("m", 1.0, 2.0, 0.0),
+        ("m", 0.0, 1.0, 0.01),
+        ("m", 1.0, 1.0, 99.0),
+        ("m", 1.0, 1.0, None),
+    ]
+    schema = "model_id string, label double, weight double, prediction double"
+    found = score_histogram(spark.createDataFrame(rows, schema)).orderBy("bin").collect()
+    assert [(r["bin"], r["n"], r["weight"], r["taken"]) for r in found] == [
+        (0, 2, 3.0, 2.0),
+        (600, 1, 1.0, 1.0),
+    ]
+    assert found[0]["expected"] == pytest.approx(2 * 0.5 + 0.5025, abs=1e-4)
