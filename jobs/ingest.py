@@ -45,8 +45,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         now=now,
     ).persist()
     batch = clean(raw, marked, source=reader.name, now=now)
-    rows, rejected = batch.events.count(), batch.quarantine.count()
-    _refuse_rubbish(rows, rejected, batch.quarantine, cfg.ingest.max_quarantine_share)
+    rows = batch.events.count()
+    rejected = _refuse_rubbish(marked.count(), batch.quarantine, cfg.ingest.max_quarantine_share)
     warehouse.merge(tables.QUARANTINE, batch.quarantine)
     warehouse.merge(tables.USERS, batch.users, newer=("updated_at",))
     warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",))
@@ -74,14 +74,19 @@ def inputs(cfg: Config) -> dict[str, str]:
     return fingerprints(source(cfg.dataset.source).files(data_folder(cfg)))
 
 
-def _refuse_rubbish(rows: int, rejected: int, quarantine: DataFrame, limit: float) -> None:
-    if not rows and not rejected:
-        raise DataError("the files hold no rows", fix="check that they are complete")
-    if rejected <= limit * (rows + rejected):
-        return
+def _refuse_rubbish(read: int, quarantine: DataFrame, limit: float) -> int:
+    """Count what was rejected; raise when it is too large a part of the events that were read.
+
+    Events that are in the table already are part of what was read: a file may come again.
+    """
+    rejected = quarantine.count()
+    if not read:
+        raise DataError("the files hold no events", fix="check that they are complete")
+    if rejected <= limit * read:
+        return rejected
     reasons = quarantine.groupBy("reason").count().orderBy(F.desc("count")).limit(5).collect()
     raise DataError(
-        f"{rejected} of {rows + rejected} rows break the rules; nothing was written",
+        f"{rejected} of {read} rows break the rules; nothing was written",
         expected=f"at most {limit:.0%}",
         found=", ".join(f"{r['reason']} {r['count']}" for r in reasons),
         fix="check the files, or raise ingest.max_quarantine_share",

@@ -16,6 +16,8 @@ from tastemill.report.data import collect
 from tastemill.report.page import write_report
 from tastemill.report.predicted import score_histogram, star_spreads
 
+pytestmark = pytest.mark.slow
+
 CUT = datetime(2020, 1, 10, tzinfo=UTC)
 MODELS = {"popularity": "popularity-1", "bias": "bias-1"}
 

@@ -107,7 +107,7 @@ def calibration(deciles: Sequence[Decile], kind: str) -> str:
     def draw(axes: Axes) -> None:
         predicted = [d.predicted for d in deciles]
         observed = [d.observed for d in deciles]
-        top = max(*predicted, *observed) * 1.05
+        top = max(*predicted, *observed) * 1.05 or 1.0
         axes.plot([0, top], [0, top], color=MUTED, lw=1, ls=":")
         axes.plot(predicted, observed, "o-", color=FIRST, markersize=5)
         axes.set_xlim(0, top)
