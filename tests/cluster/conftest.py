@@ -96,7 +96,7 @@ def run(command: Sequence[str], cwd: Path, seconds: int, **environ: str) -> Ende
 
 def await_words(process: subprocess.Popen[bytes], log: Path, words: str, count: int = 1) -> None:
     """Wait until a log holds the words so many times."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while (text := log.read_text(errors="replace")).count(words) < count:
         if process.poll() is not None or time.monotonic() > until:
             pytest.fail(f"no {count} × {words!r}:\n{text[-4000:]}")
@@ -195,7 +195,7 @@ def submit(cluster: Cluster, python: Path) -> Callable[..., Ended]:
     settings = {**SPARK_OPTIONS, "spark.eventLog.dir": f"file://{events}"}
     options = " ".join(f"--conf {key}={value}" for key, value in settings.items())
 
-    def submitted(job: str, *args: str, seconds: int = 150) -> Ended:
+    def submitted(job: str, *args: str, seconds: int = 300) -> Ended:
         cluster.await_workers()
         return run(
             [str(ROOT / "deploy" / "spark-submit" / "submit.sh"), job, "cluster", *args],
