@@ -98,7 +98,7 @@ def find(warehouse: Warehouse, model_id: str) -> Model:
     return Model(
         row["model_id"],
         row["kind"],
-        row["as_of"].replace(tzinfo=UTC),
+        row["as_of"].astimezone(UTC),
         json.loads(row["params"]),
         dict(row["metrics"] or {}),
         row["artifact"],

@@ -137,6 +137,7 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         tables.METRICS,
         *(figure("popularity-1", "ndcg", 10, 0.25), figure("popularity-1", "ndcg", 20, 0.9)),
         *(figure("bias-1", "ndcg", 10, 0.5), figure("bias-1", "rmse", None, 1.25)),
+        figure("popularity-1", "rmse", None, 1.0),
         *(figure("other-1", "ndcg", 10, 1.0), figure("bias-1", "recall_capped", 10, 0.5)),
     )
     fill(place, tables.BACKTEST_LISTS, shown("new", "bias-1", "d"), shown("u", "bias-1", "cd"))
@@ -159,7 +160,11 @@ def test_figures_of_the_models_at_one_k_best_first(data: ReportData) -> None:
         "bias": {"ndcg": Figure(0.5, None, None, 2)},
         "popularity": {"ndcg": Figure(0.25, None, None, 2)},
     }
-    assert dict(data.ratings[0].rows) == {"bias": {"rmse": Figure(1.25, None, None, 2)}}
+    errors = data.ratings[0].rows
+    assert list(errors.items()) == [
+        ("popularity", {"rmse": Figure(1.0, None, None, 2)}),
+        ("bias", {"rmse": Figure(1.25, None, None, 2)}),
+    ]
 
 
 def test_what_the_run_was(data: ReportData) -> None:

@@ -6,8 +6,9 @@ epochs; what is told of events and examples is aggregated in Spark.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from math import inf
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -121,8 +122,21 @@ def _table(figures: Sequence[Row], kinds: Mapping[str, str], segment: str) -> Me
     for r in figures:
         measured = Figure(r["value"], r["low"], r["high"], r["users"])
         found[r["model_id"]][r["metric"]] = measured
-    rows = {kind: found[model_id] for model_id, kind in kinds.items() if model_id in found}
+    order = sorted((model_id for model_id in kinds if model_id in found), key=_place_of(found))
+    rows = {kinds[model_id]: found[model_id] for model_id in order}
     return MetricsTable(segment, figures[0]["k"], rows)
+
+
+def _place_of(found: Mapping[str, Mapping[str, Figure]]) -> Callable[[str], float]:
+    """A key that sorts the highest NDCG or the lowest RMSE first, what has neither last."""
+
+    def place(model_id: str) -> float:
+        row = found[model_id]
+        if "ndcg" in row:
+            return -row["ndcg"].value
+        return row["rmse"].value if "rmse" in row else inf
+
+    return place
 
 
 def _curves(warehouse: Warehouse, kinds: Mapping[str, str]) -> tuple[Curve, ...]:

@@ -111,7 +111,8 @@ def scored(rows: DataFrame, model: Model) -> DataFrame:
 
 def _is_usable(model: Model) -> bool:
     """Whether it is a network that can be loaded here."""
-    return bool(model.artifact and Path(model.artifact).is_dir() and find_spec("torch"))
+    whole = model.artifact is not None and Path(model.artifact, "model.json").is_file()
+    return whole and find_spec("torch") is not None
 
 
 def _has_factors(model: Model) -> bool:
