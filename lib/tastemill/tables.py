@@ -88,7 +88,7 @@ QUARANTINE = Table(
     "quarantine",
     "one rejected raw row and why",
     _schema(
-        ("quarantine_id!", STRING, "hash of source, raw, reason and n (equal rows in one file)"),
+        ("quarantine_id!", STRING, "hash of source, raw, reason and n (equal rows)"),
         ("source!", STRING, "name of the source"),
         ("source_file!", STRING, "name of the file"),
         ("source_row", LONG, "line in the file, from 1; null where the reader can't tell"),

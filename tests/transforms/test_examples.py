@@ -202,6 +202,7 @@ def test_implicit_examples(spark: SparkSession, unknown: float) -> None:
     check_vectors(events, found, Reference(events, folds_of(spark, events) if unknown else None))
 
 
+@pytest.mark.slow
 def test_draws_depend_on_the_seed_and_nothing_else(spark: SparkSession) -> None:
     events = history(seed=6, num=60)
 
@@ -298,7 +299,7 @@ def changed(event: Event) -> Event:
 
 
 @pytest.mark.parametrize(
-    ("rewrite"),
+    "rewrite",
     [
         pytest.param(lambda later: [changed(e) for e in later], id="changed"),
         pytest.param(lambda later: later[::3], id="removed"),
