@@ -43,6 +43,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     ids = lists.ids_by_index(index, num_items)
     users = users_to_serve(warehouse, events, moment, cfg).persist()
 
+    seq = job.run_seq(warehouse, cfg)
+
     def lists_of(model: Model) -> DataFrame:
         scorer = lists.scorer_of(model, lists.dense(_items(warehouse, model), num_items), pool)
         made = recommend_top_k(
@@ -51,7 +53,6 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
             cfg.recommend.top_k,
             eligible=pool.eligible,
         )
-        seq = job.run_seq(warehouse, cfg)
         stamp = lists.Stamp(cfg.recommend.surface, model, seq)
         return lists.as_lists(made, users.select("user_id", "user_idx"), ids, stamp)
 

@@ -16,7 +16,6 @@ from tastemill.training.fit import PARAMS, as_history, fit_network, last_epoch, 
 SECTIONS = ("dataset", "deep", "recommend")
 INPUTS = (tables.EXAMPLES, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.TRAINING_HISTORY,)
-KINDS = ("embedding_mlp",)
 
 
 def kinds(cfg: Config) -> list[str]:

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
 from tastemill import console, tables, views
+from tastemill.collaborative.als import AlsConfig
+from tastemill.collaborative.baselines import BaselinesConfig
+from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import UsageError
@@ -20,6 +23,7 @@ from tastemill.line.stages import Plan
 from tastemill.profiles.history import Moment
 from tastemill.session import build_session
 from tastemill.times import taken
+from tastemill.training.config import DeepConfig
 
 Figures = Mapping[str, float]
 
@@ -74,7 +78,7 @@ def run_benchmark(
         raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
     protocol = PROTOCOLS[name]
     with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
-        fixed = (f"run.data={str(data_root / protocol.folder)!r}", f"run.warehouse={scratch!r}")
+        fixed = place_settings(str(data_root / protocol.folder), scratch)
         request = Request(
             protocol.dataset, benchmark=name, settings=(*_only(kinds), *settings, *fixed)
         )
@@ -93,10 +97,10 @@ def _only(kinds: tuple[str, ...]) -> list[str]:
     if not kinds:
         return []
     known = {
-        "baselines.models": ("popularity", "recent_popularity", "bias"),
-        "als.models": ("als", "als_explicit"),
+        "baselines.models": BaselinesConfig().models,
+        "als.models": AlsConfig().models,
     }
-    networks = ("embedding_mlp",)
+    networks = (DeepConfig().model,)
     everything = {kind for group in known.values() for kind in group} | set(networks)
     if unknown := set(kinds) - everything:
         raise UsageError(

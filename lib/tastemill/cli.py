@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tastemill import console, job, tables, views
+from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, known_datasets, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import TastemillError, UsageError
@@ -33,10 +34,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSO
 def config(
     dataset: str, data: str, place: str, env: str, conf: str | None, *more: str, **layers: str
 ) -> Config:
-    """The configuration of a command: --data and --warehouse are settings with names."""
-    named = {"run.data": data, "run.warehouse": place}
-    given = tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value)
-    return load_config(Request(dataset, env, conf, settings=(*more, *given), **layers))
+    """The configuration of a command."""
+    given = (*more, *place_settings(data, place))
+    return load_config(Request(dataset, env, conf, settings=given, **layers))
 
 
 def opened(dataset: str, place: str) -> Warehouse:

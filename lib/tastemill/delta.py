@@ -165,7 +165,7 @@ class Warehouse:
 
     def data_version(self, table: Table, where: str | None = None) -> int | None:
         """The last version that changed rows of the slice (None: of the table), if any did."""
-        return next((c.version for c in self.history(table) if c.touches(where)), None)
+        return last_touch(self.history(table), where)
 
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriter:
         self.create(table)
@@ -186,6 +186,11 @@ class Warehouse:
         detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("properties").first()
         check_table(table, schema, detail["properties"] if detail else {}, self.dataset)
         self._checked.add(table.name)
+
+
+def last_touch(commits: Sequence[Commit], where: str | None) -> int | None:
+    """The newest of the commits, newest first, that may have changed rows of the slice."""
+    return next((c.version for c in commits if c.touches(where)), None)
 
 
 def _changed_rows(

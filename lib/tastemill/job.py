@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import models
+from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, TastemillError, UsageError
@@ -176,20 +177,13 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     log.setLevel(logging.INFO)
     try:
-        cfg = load_config(
-            Request(args.dataset, args.env, args.conf, args.params, settings(args.set, args))
-        )
+        given = (*args.set, *place_settings(args.data, args.warehouse))
+        cfg = load_config(Request(args.dataset, args.env, args.conf, args.params, given))
         run_job(name, run, build_session(cfg.session, f"tastemill {name}"), cfg)
     except TastemillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
-
-
-def settings(given: Sequence[str], args: argparse.Namespace) -> tuple[str, ...]:
-    """--data and --warehouse are settings with names of their own."""
-    named = {"run.data": args.data, "run.warehouse": args.warehouse}
-    return (*given, *[f"{key}={value!r}" for key, value in named.items() if value])
 
 
 def run_job(name: str, run: Run, spark: SparkSession, cfg: Config) -> JobResult:

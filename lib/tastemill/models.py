@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -120,10 +121,7 @@ def _labelled(frames: Mapping[str, DataFrame]) -> DataFrame:
         frame.select(F.lit(model_id).alias("model_id"), "idx", "vector")
         for model_id, frame in frames.items()
     ]
-    together = labelled[0]
-    for frame in labelled[1:]:
-        together = together.union(frame)
-    return together
+    return reduce(DataFrame.union, labelled)
 
 
 def _row(fitted: Fitted) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """Reads the layers of settings and remembers which layer set which key."""
 
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -69,6 +70,14 @@ def settings_layer(settings: Iterable[str]) -> Layer:
             raise UsageError("--set wants key=value", found=text)
         pairs.append((key.strip(), value.strip()))
     return Layer("--set", _nested(pairs))
+
+
+def place_settings(data: str | None, warehouse: str | None) -> tuple[str, ...]:
+    """--data and --warehouse are settings with names of their own; quoted, they stay text."""
+    named = {"run.data": data, "run.warehouse": warehouse}
+    return tuple(
+        f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in named.items() if value
+    )
 
 
 def merged(layers: Iterable[Layer]) -> tuple[Values, dict[str, str]]:

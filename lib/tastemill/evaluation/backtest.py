@@ -1,6 +1,7 @@
 """Holds the lists and predictions of a backtest against what users did after the cut."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -80,7 +81,4 @@ def as_metrics(rows: DataFrame, run_id: str, protocol: str) -> DataFrame:
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:
     """The frames under each other, by name."""
-    first, *rest = frames
-    for frame in rest:
-        first = first.unionByName(frame)
-    return first
+    return reduce(DataFrame.unionByName, frames)

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config, as_values
-from tastemill.delta import Commit
+from tastemill.delta import Commit, last_touch
 from tastemill.line.stages import (
     JUDGED,
     TRAINING,
@@ -173,7 +173,7 @@ class Run:
     def _version(self, table: Table, where: str | None) -> int | None:
         if table.name not in self.history:
             self.history[table.name] = self.warehouse.history(table)
-        return next((c.version for c in self.history[table.name] if c.touches(where)), None)
+        return last_touch(self.history[table.name], where)
 
     def _stands(self, record: Record) -> bool:
         """Whether every output is as the stage left it."""

@@ -15,7 +15,13 @@ from pyspark.sql.window import WindowSpec
 
 from tastemill.profiles.categories import normalized
 from tastemill.profiles.config import ProfilesConfig
-from tastemill.profiles.history import FIXED_POINT, Moment, as_vector, history_features
+from tastemill.profiles.history import (
+    FIXED_POINT,
+    Moment,
+    as_vector,
+    centred,
+    history_features,
+)
 from tastemill.times import taken
 
 NUM_FOLDS = 5
@@ -96,16 +102,15 @@ def with_item_vector(
 
 def _history(key: str, moment: Moment, counts: Column, *, ordered: bool) -> dict[str, Column]:
     value = F.col("value")
-    centred = F.round((value - F.col("overall_mean")) * 1e6).cast("long")
     amounts = (
         counts.cast("int"),
         (counts & value.isNotNull()).cast("int"),
-        F.when(counts, centred).otherwise(0),
+        F.when(counts, centred()).otherwise(0),
     )
     events, values, total = (before(a, key, moment, ordered=ordered) for a in amounts)
     return {"_events": events, "_values": values, "_centred": total / 1e6}
 
 
 def _features(cfg: ProfilesConfig) -> list[Column]:
-    events, values, centred = (F.col(name) for name in HISTORY)
-    return history_features(events, values, centred, cfg.prior_events)
+    events, values, total = (F.col(name) for name in HISTORY)
+    return history_features(events, values, total, cfg.prior_events)

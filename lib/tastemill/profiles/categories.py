@@ -57,13 +57,17 @@ def with_category_shares(items: DataFrame, slots: DataFrame, num_categories: int
         .groupBy("item_id")
         .agg(F.map_from_entries(F.collect_list(F.struct("slot", "n"))).alias("counts"))
     )
-    positions = F.sequence(F.lit(0), F.lit(num_categories - 1))
-    of_slot = F.transform(
-        positions,
-        lambda slot: F.coalesce(F.try_element_at("counts", slot), F.lit(0)).cast("double"),
-    )
     joined = items.select("item_id").join(parts, "item_id", "left")
-    return joined.select("item_id", normalized(of_slot).alias("shares"))
+    shares = normalized(over_slots("counts", num_categories))
+    return joined.select("item_id", shares.alias("shares"))
+
+
+def over_slots(amounts: str, num_categories: int) -> Column:
+    """A map from slot to amount as an array<double> over all slots, 0 where the map has none."""
+    return F.transform(
+        F.sequence(F.lit(0), F.lit(num_categories - 1)),
+        lambda slot: F.coalesce(F.try_element_at(amounts, slot), F.lit(0)).cast("double"),
+    )
 
 
 def normalized(vector: Column) -> Column:

@@ -11,8 +11,6 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from tastemill.profiles.config import ProfilesConfig
-
 LOG_SCALE = 10.0  # log1p of 22,000 events is 10: keeps counts near the other inputs of a network
 FIXED_POINT = 1e9  # sums that must not depend on the order of rows are sums of integers
 
@@ -52,6 +50,23 @@ def fit_overall(events: DataFrame) -> DataFrame:
     return events.agg(mean.alias("overall_mean"), F.min("event_time").alias("oldest"))
 
 
+def centred() -> Column:
+    """A value relative to the overall mean, in whole millionths; null where there is no value."""
+    return F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
+
+
+def history_aggregates(moment: Moment) -> list[Column]:
+    """What profiles of users and of items count alike; rows carry `overall_mean`."""
+    return [
+        F.count("*").alias("num_events"),
+        *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
+        F.count("value").alias("num_values"),
+        (F.sum(centred()) / 1e6).alias("centred"),
+        F.min("event_time").alias("first_event_time"),
+        F.max("event_time").alias("last_event_time"),
+    ]
+
+
 def history_features(events: Column, values: Column, total: Column, prior: float) -> list[Column]:
     """The numbers that follow the categories in a profile vector.
 
@@ -73,8 +88,3 @@ def history_features(events: Column, values: Column, total: Column, prior: float
 def as_vector(categories: Column, features: list[Column]) -> Column:
     """Categories and features as one array<float> without nulls."""
     return F.concat(categories, F.array(*features)).cast("array<float>")
-
-
-def vector_length(cfg: ProfilesConfig) -> int:
-    """Length of user_vector and item_vector."""
-    return cfg.num_categories + 2

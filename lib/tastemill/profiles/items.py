@@ -4,7 +4,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.profiles.config import ProfilesConfig
-from tastemill.profiles.history import Moment, as_vector, fit_overall, history_features
+from tastemill.profiles.history import (
+    Moment,
+    as_vector,
+    fit_overall,
+    history_aggregates,
+    history_features,
+)
 from tastemill.sources.cleaning import as_table
 from tastemill.tables import ITEM_PROFILES
 
@@ -29,19 +35,10 @@ def build_item_profiles(
     """
     past = events.where(moment.before & F.col("item_id").isNotNull())
     overall = fit_overall(past)
-    centred = F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
     counted = (
         past.crossJoin(F.broadcast(overall))
         .groupBy("item_id")
-        .agg(
-            F.count("*").alias("num_events"),
-            F.count_distinct("user_id").alias("num_users"),
-            *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
-            F.count("value").alias("num_values"),
-            (F.sum(centred) / 1e6).alias("centred"),
-            F.min("event_time").alias("first_event_time"),
-            F.max("event_time").alias("last_event_time"),
-        )
+        .agg(*history_aggregates(moment), F.count_distinct("user_id").alias("num_users"))
     )
     counts = ("num_events", "num_users", "num_events_7d", "num_events_30d", "num_events_90d")
     joined = (

@@ -4,13 +4,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
-from tastemill.profiles.categories import normalized
+from tastemill.profiles.categories import normalized, over_slots
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import (
     FIXED_POINT,
     Moment,
     as_vector,
     fit_overall,
+    history_aggregates,
     history_features,
 )
 from tastemill.profiles.sessions import with_visits
@@ -81,25 +82,20 @@ def build_interests(
         .groupBy("user_id")
         .agg(F.map_from_entries(F.collect_list(F.struct("slot", "n"))).alias("sums"))
     )
-    sums = F.transform(
-        F.sequence(F.lit(0), F.lit(cfg.num_categories - 1)),
-        lambda slot: F.coalesce(F.try_element_at("sums", slot), F.lit(0)).cast("double"),
-    )
+    sums = over_slots("sums", cfg.num_categories)
     return by_slot.select("user_id", normalized(sums).alias("interests"))
 
 
 def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> DataFrame:
     """Counts, visits, dwell and depth per user; `past` comes from `with_visits`."""
-    centred = F.round((F.col("value") - F.col("overall_mean")) * 1e6).cast("long")
     in_visit = F.col("session_id").isNotNull() | F.col("event_time").isNotNull()
     counted = (
         past.crossJoin(F.broadcast(overall))
         .groupBy("user_id")
         .agg(
             F.first("user_idx").alias("user_idx"),
-            F.count("*").alias("num_events"),
+            *history_aggregates(moment),
             F.collect_list("event_type").alias("types"),
-            *[F.count_if(moment.within_days(d)).alias(f"num_events_{d}d") for d in (7, 30, 90)],
             F.count_distinct("event_date").alias("num_active_days"),
             (F.size(F.collect_set("session_id")) + F.count_if("starts_visit")).alias(
                 "num_sessions"
@@ -107,10 +103,6 @@ def build_behaviour(past: DataFrame, overall: DataFrame, moment: Moment) -> Data
             _mean("dwell_seconds").alias("dwell_seconds_mean"),
             F.count_if(F.col("event_type").isin(*CLICKS) & in_visit).alias("num_clicks"),
             _mean("value").alias("value_mean"),
-            F.count("value").alias("num_values"),
-            (F.sum(centred) / 1e6).alias("centred"),
-            F.min("event_time").alias("first_event_time"),
-            F.max("event_time").alias("last_event_time"),
         )
     )
     weeks = F.greatest(
