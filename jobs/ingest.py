@@ -19,7 +19,7 @@ from tastemill.errors import DataError, UsageError
 from tastemill.sources.batch import clean, mark_events
 from tastemill.sources.completejourney import shipped_folder
 from tastemill.sources.fingerprint import as_ingested_files, fingerprints
-from tastemill.sources.indexing import new_index_rows
+from tastemill.sources.indexing import new_ids, numbered
 from tastemill.sources.registry import source
 
 SECTIONS = ("dataset", "ingest")
@@ -103,7 +103,10 @@ def _extend_indexes(warehouse: Warehouse, events: DataFrame) -> None:
     )
     for table, seen in ids:
         key, idx = table.columns
-        warehouse.merge(table, new_index_rows(seen, warehouse.read_or_empty(table), key, idx))
+        index = warehouse.read_or_empty(table)
+        fresh = new_ids(seen, index, key).persist()
+        warehouse.merge(table, numbered(fresh, index, key, idx))
+        fresh.unpersist()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -74,9 +74,7 @@ def run_benchmark(
     Returns:
         The protocol, the sizes of its parts, and a row per model.
     """
-    if name not in PROTOCOLS:
-        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
-    protocol = PROTOCOLS[name]
+    protocol = protocol_of(name)
     with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
         fixed = place_settings(str(data_root / protocol.folder), scratch)
         request = Request(
@@ -90,6 +88,13 @@ def run_benchmark(
         if lists is not None:
             write_lists(run, lists)
         return result
+
+
+def protocol_of(name: str) -> Protocol:
+    """The protocol of a name."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
+    return PROTOCOLS[name]
 
 
 def _only(kinds: tuple[str, ...]) -> list[str]:

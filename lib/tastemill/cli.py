@@ -179,6 +179,7 @@ def benchmark(
     models: Annotated[str, typer.Option(help="Comma-separated kinds; all by default.")] = "",
     lists: Annotated[Path | None, typer.Option(help="Write <model>.parquet here.")] = None,
     settings: Set = None,
+    grid: Annotated[bool, typer.Option(help="Try parameters of ALS on validation data.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Published figures and ours side by side, under one protocol.
@@ -187,6 +188,15 @@ def benchmark(
     """
     from tastemill.benchmark import run_benchmark  # noqa: PLC0415 - Spark is slow to import
 
+    if grid:
+        from tastemill.grid import run_grid  # noqa: PLC0415
+
+        console.show(
+            f"{protocol}, validation part",
+            run_grid(protocol, data_root, tuple(settings or ())),
+            as_json=as_json,
+        )
+        return
     kinds = tuple(kind for kind in models.split(",") if kind)
     result = run_benchmark(protocol, data_root, kinds, lists, tuple(settings or ()))
     if as_json:

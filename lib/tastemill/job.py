@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -55,7 +55,14 @@ def open_warehouse(spark: SparkSession, cfg: Config) -> Warehouse:
     """The warehouse of the configured dataset."""
     if not cfg.dataset.name:
         raise UsageError("no dataset named", fix="name one with --dataset")
-    return Warehouse(spark, location(cfg), cfg.dataset.name)
+    place = (spark, location(cfg), cfg.dataset.name)
+    return _of_run(*place, cfg.run.run_id) if cfg.run.run_id else Warehouse(*place)
+
+
+@lru_cache(maxsize=1)
+def _of_run(spark: SparkSession, where: str, dataset: str, run_id: str) -> Warehouse:
+    """One object for all stages of a run: each table is held against its contract once."""
+    return Warehouse(spark, where, dataset)
 
 
 def location(cfg: Config) -> str:

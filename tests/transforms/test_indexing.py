@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tastemill.sources.indexing import new_index_rows
+from tastemill.sources.indexing import new_ids, numbered
 
 INDEX = "user_id string, user_idx int"
 
@@ -12,7 +12,7 @@ def ids_frame(spark: SparkSession, ids: list[str | None]) -> DataFrame:
 
 
 def numbers(ids: DataFrame, index: DataFrame) -> dict[str, int]:
-    rows = new_index_rows(ids, index, "user_id", "user_idx")
+    rows = numbered(new_ids(ids, index, "user_id").persist(), index, "user_id", "user_idx")
     assert [(f.name, f.dataType.simpleString()) for f in rows.schema] == [
         ("user_id", "string"),
         ("user_idx", "int"),
@@ -30,6 +30,8 @@ def test_dense_and_the_same_in_any_partitioning(spark: SparkSession) -> None:
     assert set(found) == {*ids, ""}
     again = ids_frame(spark, ["", *reversed(ids)]).repartition(7)
     assert numbers(again, empty) == found
+    # By length, then by bytes: 9 before 10.
+    assert sorted(found, key=found.__getitem__) == sorted(found, key=lambda i: (len(i), i))
 
 
 def test_known_ids_are_never_numbered_again(spark: SparkSession) -> None:

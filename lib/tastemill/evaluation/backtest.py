@@ -19,19 +19,25 @@ RANKING, RATINGS = "full", "time_split"
 
 
 def relevant_items(
-    events: DataFrame, moment: Moment, positive_min: float, min_item_events: int
+    events: DataFrame,
+    moment: Moment,
+    positive_min: float,
+    min_item_events: int,
+    *,
+    item: str = "item_id",
 ) -> DataFrame:
     """(user_idx, segment, items): what each user took from the moment on, of the catalogue.
 
     Items outside the catalogue (too few events before the moment) could not have been shown and
     are left out; users with nothing left are left out. Segment: `warm` with a history, else `cold`.
+    Items are named by the column `item`.
     """
     positives = events.where(taken(positive_min))
     past = positives.where(moment.before)
     known = catalogue_items(events, moment, positive_min, min_item_events)
     warm = past.select("user_idx").distinct().withColumn("segment", F.lit("warm"))
     later = positives.where(~moment.before).join(known, "item_idx", "left_semi")
-    wanted = later.groupBy("user_idx").agg(F.collect_set("item_id").alias("items"))
+    wanted = later.groupBy("user_idx").agg(F.collect_set(item).alias("items"))
     segment = F.coalesce("segment", F.lit("cold")).alias("segment")
     return wanted.join(warm, "user_idx", "left").select("user_idx", segment, "items")
 

@@ -68,8 +68,10 @@ class Run:
     records: list[tuple[str, Purpose, Record]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.warehouse = job.open_warehouse(self.spark, self.cfg)
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+        named = self.cfg.run.model_copy(update={"run_id": self.run_id})
+        self.cfg = self.cfg.model_copy(update={"run": named})
+        self.warehouse = job.open_warehouse(self.spark, self.cfg)
         self.run_seq = job.run_seq(self.warehouse, self.cfg)
         self.history: dict[str, list[Commit]] = {}
         self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
@@ -141,9 +143,7 @@ class Run:
 
     def _config(self, name: str, purpose: Purpose) -> Config:
         """The configuration of one stage: purpose, times and models filled in."""
-        run = self.cfg.run.model_copy(
-            update={"purpose": purpose, "run_id": self.run_id, "run_seq": self.run_seq}
-        )
+        run = self.cfg.run.model_copy(update={"purpose": purpose, "run_seq": self.run_seq})
         cfg = self.cfg.model_copy(update={"run": run})
         if name == "ingest":
             return cfg

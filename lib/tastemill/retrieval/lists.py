@@ -82,10 +82,19 @@ def scorer_of(model: Model, items: NDArray[np.float32], pool: Catalogue) -> Scor
         from tastemill.retrieval.networks import NetworkScorer  # noqa: PLC0415 - torch is an extra
 
         return NetworkScorer(model.artifact, np.nan_to_num(items), pool.popularity)
-    unknown = np.where(np.isnan(items).any(axis=1), -np.inf, 0.0).astype(np.float32)
     if model.kind in FACTORIZATIONS:
-        return FactorScorer(np.nan_to_num(items), fallback=pool.popularity, item_bias=unknown)
-    return StaticScorer(np.nan_to_num(items[:, 0]) + unknown)
+        return factor_scorer(items, pool)
+    return StaticScorer(np.nan_to_num(items[:, 0]) + _barred(items))
+
+
+def factor_scorer(items: NDArray[np.float32], pool: Catalogue) -> FactorScorer:
+    """Dot products with `(m, d)` factors; rows of NaN are never shown."""
+    return FactorScorer(np.nan_to_num(items), fallback=pool.popularity, item_bias=_barred(items))
+
+
+def _barred(items: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(m,)`: −inf for the items that the model doesn't know, else 0."""
+    return np.where(np.isnan(items).any(axis=1), -np.inf, 0.0).astype(np.float32)
 
 
 def history_of(events: DataFrame, moment: Moment, counts: Column) -> DataFrame:

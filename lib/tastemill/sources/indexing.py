@@ -4,32 +4,43 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
-NUM_BUCKETS = 64
+PART_SHIFT = 33  # monotonically_increasing_id is the partition, then 33 bits of the row in it
 
 
-def new_index_rows(ids: DataFrame, index: DataFrame, key: str, idx: str) -> DataFrame:
-    """Number the ids that the index lacks, going on after its largest number.
+def new_ids(ids: DataFrame, index: DataFrame, key: str) -> DataFrame:
+    """(key, part, row): the ids that the index lacks, in order: by length, then by bytes.
 
-    Ids are numbered within hash buckets, and buckets are laid end to end: no single partition has
-    to sort all of them, and the numbers depend on the ids alone.
+    So numbers written as text lie as numbers do, and items of one ingest tie by id. Persist what
+    this returns before `numbered` reads it twice: where the parts begin is drawn from samples.
 
     Args:
         ids: one column `key`; repeats and nulls are fine.
+        index: the index as it stands.
+        key: name of the id column.
+    """
+    fresh = ids.where(F.col(key).isNotNull()).distinct().join(index, key, "left_anti")
+    order = (F.length(key), F.col(key))
+    place = F.monotonically_increasing_id()
+    return fresh.repartitionByRange(*order).sortWithinPartitions(*order).select(
+        key,
+        F.shiftright(place, PART_SHIFT).cast("int").alias("part"),
+        place.bitwiseAND((1 << PART_SHIFT) - 1).alias("row"),
+    )  # fmt: skip
+
+
+def numbered(fresh: DataFrame, index: DataFrame, key: str, idx: str) -> DataFrame:
+    """(key, idx): the new ids numbered on from the largest number of the index.
+
+    Args:
+        fresh: what `new_ids` returned.
         index: the index as it stands, columns `key` and `idx`.
         key: name of the id column.
         idx: name of the number column.
     """
-    fresh = ids.where(F.col(key).isNotNull()).distinct().join(index, key, "left_anti")
-    fresh = fresh.withColumn("bucket", F.pmod(F.xxhash64(key), F.lit(NUM_BUCKETS)))
     start = index.agg(F.coalesce(F.max(idx) + 1, F.lit(0)).alias("start"))
-    # 64 rows at most: one partition is enough to lay the buckets end to end.
-    earlier = W.partitionBy(F.lit(0)).orderBy("bucket").rowsBetween(W.unboundedPreceding, -1)
-    sizes = fresh.groupBy("bucket").count()
-    before = F.coalesce(F.sum("count").over(earlier), F.lit(0))
-    offsets = sizes.select("bucket", before.alias("before")).crossJoin(start)
-    rank = F.row_number().over(W.partitionBy("bucket").orderBy(key)) - 1
-    return (
-        fresh.withColumn("rank", rank)
-        .join(F.broadcast(offsets), "bucket")
-        .select(key, (F.col("start") + F.col("before") + F.col("rank")).cast("int").alias(idx))
-    )
+    # A row per part: few enough for one partition.
+    earlier = W.partitionBy(F.lit(0)).orderBy("part").rowsBetween(W.unboundedPreceding, -1)
+    before = F.coalesce(F.sum("count").over(earlier), F.lit(0)).alias("before")
+    sizes = fresh.groupBy("part").count().select("part", before).crossJoin(start)
+    number = (F.col("start") + F.col("before") + F.col("row")).cast("int")
+    return fresh.join(F.broadcast(sizes), "part").select(key, number.alias(idx))

@@ -38,13 +38,18 @@ def train(spec: TrainSpec) -> TrainResult:
     """
     torch.set_num_threads(spec.num_threads)
     with joined(use_gpu=spec.use_gpu, timeout_s=spec.timeout_s) as ranks:
-        run = _start(spec, ranks)
-        began, first = time.perf_counter(), run.next_epoch
-        for epoch in range(first, spec.epochs):
-            run.epoch(epoch)
-        seconds = time.perf_counter() - began
-        rows = spec.train.rows * (spec.epochs - first)
-        return run.finish(rows / seconds if rows > 0 else 0.0)
+        return _trained(spec, ranks)
+
+
+def _trained(spec: TrainSpec, ranks: Ranks) -> TrainResult:
+    """Every epoch that is left; a function, so that nothing of it outlives the process group."""
+    run = _start(spec, ranks)
+    began, first = time.perf_counter(), run.next_epoch
+    for epoch in range(first, spec.epochs):
+        run.epoch(epoch)
+    seconds = time.perf_counter() - began
+    rows = spec.train.rows * (spec.epochs - first)
+    return run.finish(rows / seconds if rows > 0 else 0.0)
 
 
 @dataclass

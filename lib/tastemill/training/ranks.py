@@ -1,5 +1,6 @@
 """The processes of one training, as one of them sees the others."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,10 @@ def joined(*, use_gpu: bool, timeout_s: int) -> Iterator[Ranks]:
         yield Ranks(rank, world, device)
     finally:
         if world > 1:
+            # The wrapped network is part of a reference cycle and holds the group. A group that is
+            # still held keeps its threads, and one that wants the interpreter while the process
+            # exits aborts it: about one exit in fifty.
+            gc.collect()
             dist.destroy_process_group()
 
 
