@@ -54,7 +54,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     history = as_history(spark, recipe.model_id, result)
     warehouse.overwrite_slice(tables.TRAINING_HISTORY, history, recipe.model_id)
     saved = models.save(warehouse, [fitted])
-    return job.JobResult(feeds[0].rows, saved, f", {result.rows_per_second:,.0f} rows/s")
+    return job.JobResult(feeds[0].rows, saved, f"{result.rows_per_second:,.0f} rows/s")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ out = Console()
 err = Console(stderr=True)
 Rows = Sequence[Mapping[str, Any]]
 
+MAX_NAME = 20
 MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/]"}
 
 
@@ -29,7 +30,11 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     table = RichTable(title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
         numeric = all(isinstance(r[name], int | float | None) for r in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        # In a narrow terminal long texts fold, names of models and tables don't.
+        whole = max(len(text(r[name])) for r in rows) <= MAX_NAME
+        table.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole
+        )
     for row in rows:
         table.add_row(*[text(value) for value in row.values()])
     out.print(table)

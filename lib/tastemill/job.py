@@ -197,10 +197,10 @@ def run_job(name: str, run: Run, spark: SparkSession, cfg: Config) -> JobResult:
     """Run a job and log its one line."""
     start = time.monotonic()
     result = run(spark, cfg)
-    models = " ".join(result.models.values())
+    words = [f"{result.rows} rows", *result.models.values(), *filter(None, [result.detail])]
     log.info(
-        "%s %s: %d rows %s%s in %.1f s",
-        *(name, cfg.run.purpose, result.rows, models, result.detail),
+        "%s %s: %s in %.1f s",
+        *(name, cfg.run.purpose, ", ".join(words)),
         time.monotonic() - start,
     )
     return result
