@@ -38,7 +38,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     moment = Moment(times.of(cfg.run.purpose))
     events = job.numbered_events(warehouse, times).persist()
     index = warehouse.read(tables.ITEM_INDEX)
-    num_items = 1 + int(index.agg(F.max("item_idx")).collect()[0][0])
+    num_items = lists.num_items_of(index)
     pool = lists.catalogue(events, moment, cfg.dataset, num_items)
     ids = lists.ids_by_index(index, num_items)
     users = users_to_serve(warehouse, events, moment, cfg).persist()

@@ -1,7 +1,8 @@
 """Published figures and ours, side by side, from one run of the line under one protocol."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,19 +76,29 @@ def run_benchmark(
         The protocol, the sizes of its parts, and a row per model.
     """
     protocol = protocol_of(name)
-    with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
-        fixed = place_settings(str(data_root / protocol.folder), scratch)
-        request = Request(
-            protocol.dataset, benchmark=name, settings=(*_only(kinds), *settings, *fixed)
-        )
-        cfg = load_config(request)
-        with console.StageProgress() as progress:
-            run = Run(build_session(cfg.session), cfg, f"benchmark {name}", progress)
-            run.execute(_plan(cfg))
+    with scratch_run(protocol, data_root, (*_only(kinds), *settings), _plan) as run:
         result = _compare(run, protocol)
         if lists is not None:
             write_lists(run, lists)
         return result
+
+
+@contextmanager
+def scratch_run(
+    protocol: Protocol,
+    data_root: Path,
+    settings: tuple[str, ...],
+    plan: Callable[[Config], Plan],
+) -> Iterator[Run]:
+    """The line under a protocol, run as planned in a warehouse that goes away afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
+        place = place_settings(str(data_root / protocol.folder), scratch)
+        request = Request(protocol.dataset, benchmark=protocol.name, settings=(*settings, *place))
+        cfg = load_config(request)
+        with console.StageProgress() as progress:
+            run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
+            run.execute(plan(cfg))
+        yield run
 
 
 def protocol_of(name: str) -> Protocol:

@@ -15,7 +15,7 @@ out = Console()
 err = Console(stderr=True)
 Rows = Sequence[Mapping[str, Any]]
 
-MAX_NAME = 20
+MAX_NAME = 20  # texts up to this length never fold
 MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/]"}
 
 
@@ -28,15 +28,16 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
         out.print(f"{title}: none")
         return
     table = RichTable(title=title, title_justify="left", title_style="bold")
-    for name in rows[0]:
+    cells = [[text(value) for value in row.values()] for row in rows]
+    for place, name in enumerate(rows[0]):
         numeric = all(isinstance(r[name], int | float | None) for r in rows)
         # In a narrow terminal long texts fold, names of models and tables don't.
-        whole = max(len(text(r[name])) for r in rows) <= MAX_NAME
+        whole = max(len(line[place]) for line in cells) <= MAX_NAME
         table.add_column(
             name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole
         )
-    for row in rows:
-        table.add_row(*[text(value) for value in row.values()])
+    for line in cells:
+        table.add_row(*line)
     out.print(table)
 
 

@@ -5,7 +5,6 @@ nothing at or after the cut is read, so the test part stays untouched. The first
 by more than neighbours in the grid differ, so the best of each rank is judged by several seeds.
 """
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -18,21 +17,18 @@ from pyspark.sql import functions as F
 from rich.progress import track
 
 from tastemill import console, tables
-from tastemill.benchmark import K, protocol_of
+from tastemill.benchmark import K, protocol_of, scratch_run
 from tastemill.collaborative.als import AlsConfig, fit_als, implicit_ratings
-from tastemill.config.layers import place_settings
-from tastemill.config.load import Config, Request, load_config
+from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation import backtest
 from tastemill.evaluation.ranking import ranking_metrics
 from tastemill.examples import type_weight
 from tastemill.job import artifacts, numbered_events, times_of
-from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.profiles.history import Moment
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
-from tastemill.session import build_session
 from tastemill.times import Times, taken
 
 ALS_GRID: Mapping[str, tuple[float, ...]] = {
@@ -46,15 +42,8 @@ Row = dict[str, Any]
 
 def run_grid(name: str, data_root: Path, settings: tuple[str, ...] = ()) -> list[Row]:
     """The best combination of each rank, by the mean NDCG@10 of all seeds, best first."""
-    protocol = protocol_of(name)
-    with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
-        place = place_settings(str(data_root / protocol.folder), scratch)
-        cfg = load_config(Request(protocol.dataset, benchmark=name, settings=(*settings, *place)))
-        with console.StageProgress() as progress:
-            run = Run(build_session(cfg.session), cfg, f"grid {name}", progress)
-            run.execute(Plan(last="ingest"))
-        judge = _Judge.of(run.warehouse, cfg)
-        return _searched(judge, cfg.als)
+    with scratch_run(protocol_of(name), data_root, settings, lambda _: Plan(last="ingest")) as run:
+        return _searched(_Judge.of(run.warehouse, run.cfg), run.cfg.als)
 
 
 def _searched(judge: "_Judge", base: AlsConfig) -> list[Row]:
@@ -102,9 +91,7 @@ class _Judge:
         )
         warm = relevant.where("segment = 'warm'").persist()
         seen = lists.history_of(events, moment, taken(dataset.positive_min))
-        num_items = 1 + int(
-            warehouse.read(tables.ITEM_INDEX).agg(F.max("item_idx")).collect()[0][0]
-        )
+        num_items = lists.num_items_of(warehouse.read(tables.ITEM_INDEX))
         ratings = implicit_ratings(
             events, times.valid_from, dataset.positive_min, type_weight(dataset)
         )

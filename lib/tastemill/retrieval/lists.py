@@ -41,6 +41,11 @@ class Catalogue:
     popularity: NDArray[np.float32]
 
 
+def num_items_of(index: DataFrame) -> int:
+    """How long arrays over the item index are: one more than its largest number."""
+    return 1 + int(index.agg(F.max("item_idx")).collect()[0][0])
+
+
 def dense(factors: DataFrame, num_items: int) -> NDArray[np.float32]:
     """(idx, vector) as `(num_items, d)`; rows that are missing are NaN.
 

@@ -82,9 +82,9 @@ def joined(*, use_gpu: bool, timeout_s: int) -> Iterator[Ranks]:
         yield Ranks(rank, world, device)
     finally:
         if world > 1:
-            # The wrapped network is part of a reference cycle and holds the group. A group that is
-            # still held keeps its threads, and one that wants the interpreter while the process
-            # exits aborts it: about one exit in fifty.
+            # The wrapped network may sit in a reference cycle and holds the group, whose threads
+            # live on with it. Processes aborted at exit now and then ("terminate called without
+            # an active exception"), most likely for a thread that outlived the interpreter.
             gc.collect()
             dist.destroy_process_group()
 
