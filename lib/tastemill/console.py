@@ -28,9 +28,11 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
         out.print(f"{title}: none")
         return
     table = RichTable(title=title, title_justify="left", title_style="bold")
-    cells = [[text(value) for value in row.values()] for row in rows]
-    for place, name in enumerate(rows[0]):
-        numeric = all(isinstance(r[name], int | float | None) for r in rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    # By name: rows may lack a column or hold theirs in another order.
+    cells = [[text(row.get(name)) for name in names] for row in rows]
+    for place, name in enumerate(names):
+        numeric = all(isinstance(r.get(name), int | float | None) for r in rows)
         # In a narrow terminal long texts fold, names of models and tables don't.
         whole = max(len(line[place]) for line in cells) <= MAX_NAME
         table.add_column(

@@ -1,0 +1,20 @@
+"""Tables for people: every value under its own name."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tastemill import console
+
+
+def test_rows_with_other_orders_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Console(file=io.StringIO(), width=80)
+    monkeypatch.setattr(console, "out", out)
+    console.show("Models", [{"model": "als", "hit": 1}, {"hit": 2, "model": "bias", "mrr": 3}])
+    assert isinstance(out.file, io.StringIO)
+    rows = [line.strip("│┃").split() for line in out.file.getvalue().splitlines()]
+    words = [[word for word in row if word not in "│┃"] for row in rows]
+    assert ["model", "hit", "mrr"] in words
+    assert ["als", "1", "–"] in words
+    assert ["bias", "2", "3"] in words
