@@ -20,7 +20,7 @@ from tastemill.deep.registry import load_network
 from tastemill.errors import TrainingError
 from tastemill.training.loop import train
 from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
-from tastemill.training.worker import Status, read_statuses, train_and_report
+from tastemill.training.worker import Status, StoppedError, read_statuses, train_and_report
 
 MakeFeed = Callable[..., FeedSpec]
 PARAMS = {"num_users": 7, "num_items": 11, "user_dim": 2, "item_dim": 2, "embedding_dim": 8}
@@ -165,6 +165,13 @@ def test_every_rank_leaves_a_last_word(spec: TrainSpec, tmp_path: Path) -> None:
     status = read_statuses(tmp_path / "status")[0]
     assert (status.ok, status.final) == (False, True)
     assert status.error.startswith("TrainingError: injected fault")
+
+
+def test_a_rank_that_the_launcher_ends_says_so(spec: TrainSpec, tmp_path: Path) -> None:
+    ended = replace(spec, status_dir=str(tmp_path / "status"), faults=("end:epoch=0:step=0",))
+    with pytest.raises(StoppedError):
+        train_and_report(ended)
+    assert read_statuses(tmp_path / "status")[0].is_echo
 
 
 def test_an_echo_is_told_from_a_cause() -> None:

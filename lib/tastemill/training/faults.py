@@ -1,7 +1,8 @@
 """Failures on demand, at named points of a training: how its promises are tested.
 
 A fault is a string such as `raise:rank=1:epoch=0:step=3`: an action (`raise`, `late` for a raise
-two seconds later, `kill`, `stop`) and the conditions that must all hold where a point is passed.
+two seconds later, or one of three signals: `kill`, `stop`, `end`) and the conditions that must all
+hold where a point is passed.
 """
 
 import os
@@ -10,7 +11,7 @@ import time
 
 from tastemill.errors import TrainingError
 
-_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "end": signal.SIGTERM}
 
 
 def trip(faults: tuple[str, ...], **where: object) -> None:

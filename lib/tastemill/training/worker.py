@@ -6,10 +6,14 @@ rank finished first. The driver believes these files instead.
 
 import json
 import os
+import signal
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from tastemill.errors import TastemillError
 from tastemill.training.faults import trip
@@ -23,6 +27,7 @@ _ECHOES = (
     "connection refused",
     "timed out waiting",
     "watchdog",
+    "stopped by sigterm",
 )
 """What a rank says when it fails only because another one did."""
 
@@ -57,13 +62,36 @@ def train_and_report(spec: TrainSpec) -> TrainResult:
     """`train`, leaving a status file as the last act; what TorchDistributor runs."""
     rank = int(os.environ.get("RANK", "0"))
     try:
-        result = train(spec)
+        with _word_before_sigterm():
+            result = train(spec)
         trip(spec.faults, rank=rank, attempt=spec.attempt, at="end")
     except BaseException as error:
         _leave(spec, _failed(rank, error))
         raise
     _leave(spec, Status(rank, True, time.time()))
     return result
+
+
+class StoppedError(Exception):
+    """The launcher ends this rank, most likely because another one failed."""
+
+
+@contextmanager
+def _word_before_sigterm() -> Iterator[None]:
+    """Raise where SIGTERM would end the process without a word.
+
+    A rank that waits for another in native code raises as soon as the wait ends, which the other's
+    end brings about.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise StoppedError("stopped by SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _failed(rank: int, error: BaseException) -> Status:
