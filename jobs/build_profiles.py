@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from tastemill import job, tables
 from tastemill.config.load import Config
+from tastemill.parallel import at_once
 from tastemill.profiles.categories import fit_category_slots, with_category_shares
 from tastemill.profiles.history import Moment
 from tastemill.profiles.items import build_item_profiles
@@ -44,9 +45,12 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         cfg.profiles,
         cfg.dataset.positive_min,
     )
-    warehouse.overwrite_slice(tables.USER_PROFILES, users, str(ds))
     profiles = build_item_profiles(events, shares, known, moment, cfg.profiles)
-    warehouse.overwrite_slice(tables.ITEM_PROFILES, profiles, str(ds))
+    at_once(
+        spark,
+        lambda: warehouse.overwrite_slice(tables.USER_PROFILES, users, str(ds)),
+        lambda: warehouse.overwrite_slice(tables.ITEM_PROFILES, profiles, str(ds)),
+    )
     shares.unpersist()
     return job.JobResult(warehouse.read(tables.USER_PROFILES, where=str(ds)).count())
 

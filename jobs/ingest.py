@@ -16,6 +16,7 @@ from tastemill import job, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError, UsageError
+from tastemill.parallel import at_once
 from tastemill.sources.batch import clean, mark_events
 from tastemill.sources.completejourney import shipped_folder
 from tastemill.sources.fingerprint import as_ingested_files, fingerprints
@@ -47,9 +48,12 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     batch = clean(raw, marked, source=reader.name, now=now)
     rows = batch.events.count()
     rejected = _refuse_rubbish(marked.count(), batch.quarantine, cfg.ingest.max_quarantine_share)
-    warehouse.merge(tables.QUARANTINE, batch.quarantine)
-    warehouse.merge(tables.USERS, batch.users, newer=("updated_at",))
-    warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",))
+    at_once(
+        spark,
+        lambda: warehouse.merge(tables.QUARANTINE, batch.quarantine),
+        lambda: warehouse.merge(tables.USERS, batch.users, newer=("updated_at",)),
+        lambda: warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",)),
+    )
     _extend_indexes(warehouse, batch.events)
     warehouse.append_once(tables.EVENTS, batch.events, f"ingest-{now.isoformat()}")
     warehouse.merge(tables.INGESTED_FILES, files)
@@ -96,17 +100,22 @@ def _refuse_rubbish(read: int, quarantine: DataFrame, limit: float) -> int:
 def _extend_indexes(warehouse: Warehouse, events: DataFrame) -> None:
     # Users and items are in their tables by now, which are read faster than the raw files.
     users, items = warehouse.read(tables.USERS), warehouse.read(tables.ITEMS)
-    ids = (
-        (tables.USER_INDEX, events.select("user_id").union(users.select("user_id"))),
-        (tables.ITEM_INDEX, events.select("item_id").union(items.select("item_id"))),
-        (tables.CATEGORY_INDEX, items.select(F.explode("categories").alias("category"))),
-    )
-    for table, seen in ids:
+
+    def extend(table: tables.Table, seen: DataFrame) -> None:
         key, idx = table.columns
         index = warehouse.read_or_empty(table)
         fresh = new_ids(seen, index, key).persist()
         warehouse.merge(table, numbered(fresh, index, key, idx))
         fresh.unpersist()
+
+    at_once(
+        warehouse.spark,
+        lambda: extend(tables.USER_INDEX, events.select("user_id").union(users.select("user_id"))),
+        lambda: extend(tables.ITEM_INDEX, events.select("item_id").union(items.select("item_id"))),
+        lambda: extend(
+            tables.CATEGORY_INDEX, items.select(F.explode("categories").alias("category"))
+        ),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,8 +79,7 @@ def users_to_serve(
         index = index.join(later.select("user_idx").distinct(), "user_idx", "left_semi")
     if not cfg.dataset.exclude_seen:
         return index.withColumn("seen", F.lit(None).cast("array<int>"))
-    met = F.lit(True) if cfg.recommend.seen == "any" else taken(cfg.dataset.positive_min)
-    return index.join(lists.history_of(events, moment, met), "user_idx", "left")
+    return index.join(lists.seen_by_user(events, moment, cfg), "user_idx", "left")
 
 
 def _items(warehouse: Warehouse, model: Model) -> DataFrame:

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -188,6 +188,8 @@ def benchmark(
     """
     from tastemill.benchmark import run_benchmark  # noqa: PLC0415 - Spark is slow to import
 
+    if grid and (models or lists):
+        raise UsageError("--grid fits ALS alone and writes no lists", fix="leave out the others")
     if grid:
         from tastemill.grid import run_grid  # noqa: PLC0415
 
@@ -205,14 +207,22 @@ def benchmark(
     console.show(
         f"{protocol}: {result['train_rows']:,} train rows, {result['test_rows']:,} test rows, "
         f"{result['test_users']:,} users",
-        [_flat(row) for row in result["rows"]],
+        [line for row in result["rows"] for line in _by_metric(row)],
     )
 
 
-def _flat(row: dict[str, object]) -> dict[str, object]:
-    published = row.pop("published")
-    assert isinstance(published, dict)
-    return {**row, **{f"published {k}": v for k, v in published.items()}}
+def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
+    """A line per metric, narrow enough for a terminal."""
+    return [
+        {
+            "model": row["model"],
+            "metric": name.removesuffix("_ci"),
+            "published": row["published"].get(name.removesuffix("_ci")),
+            "tastemill": row[name.removesuffix("_ci")],
+            "95 % interval": f"{low:.4f} to {high:.4f}",
+        }
+        for name, (low, high) in ((n, v) for n, v in row.items() if n.endswith("_ci"))
+    ]
 
 
 def main() -> None:

@@ -47,6 +47,7 @@ class Warehouse:
     location: str
     dataset: str
     _checked: set[str] = field(default_factory=set, repr=False, compare=False)
+    _commits: dict[str, list[Commit]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.location.strip():
@@ -101,7 +102,8 @@ class Warehouse:
         """Read a table, or an empty frame of its schema where it was never made."""
         if self.exists(table):
             return self.read(table)
-        return self.spark.createDataFrame([], table.schema)
+        # The limit tells the optimizer that it is empty: joins with it disappear.
+        return self.spark.createDataFrame([], table.schema).limit(0)
 
     def create(self, table: Table) -> bool:
         """Make the table where it isn't there yet, with its contract; say whether it was made."""
@@ -140,15 +142,20 @@ class Warehouse:
                 )
             return count
         finally:
+            self._commits.pop(table.name, None)
             self.spark.catalog.dropTempView(view)
             changed.unpersist()
 
     def overwrite_slice(self, table: Table, rows: DataFrame, *values: str) -> None:
         """Replace, in one commit, the rows whose slice column is one of `values`."""
+        made = self.create(table)
+        writer = self._writer(table, rows).option("userMetadata", json.dumps({"slices": values}))
+        if made:  # nothing to replace: an append is twice as fast
+            self._save(table, writer.mode("append"))
+            return
         listed = ", ".join(f"'{quoted(v)}'" for v in values)
-        writer = self._writer(table, rows).mode("overwrite")
-        writer = writer.option("replaceWhere", f"{table.slice_by} IN ({listed})")
-        self._save(table, writer.option("userMetadata", json.dumps({"slices": values})))
+        replaced = f"{table.slice_by} IN ({listed})"
+        self._save(table, writer.mode("overwrite").option("replaceWhere", replaced))
 
     def append_once(self, table: Table, rows: DataFrame, app: str, version: int = 1) -> None:
         """Append rows; Delta leaves out a second append under the same (app, version)."""
@@ -156,12 +163,20 @@ class Warehouse:
         self._save(table, writer.option("txnAppId", app).option("txnVersion", version))
 
     def history(self, table: Table) -> list[Commit]:
-        """The commits of a table, newest first."""
+        """The commits of a table, newest first.
+
+        Read once, and again when this object has written the table. Commits of others in between
+        are missed, and a stage that read their rows runs again the next time.
+        """
         if not self.exists(table):
             return []
-        rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
-        wanted = rows.select("version", "operation", "userMetadata").collect()
-        return [Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted]
+        if table.name not in self._commits:
+            rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
+            wanted = rows.select("version", "operation", "userMetadata").collect()
+            self._commits[table.name] = [
+                Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted
+            ]
+        return self._commits[table.name]
 
     def data_version(self, table: Table, where: str | None = None) -> int | None:
         """The last version that changed rows of the slice (None: of the table), if any did."""
@@ -173,6 +188,7 @@ class Warehouse:
         return rows.select(table.columns).write.format("delta")
 
     def _save(self, table: Table, writer: DataFrameWriter) -> None:
+        self._commits.pop(table.name, None)
         if self.is_catalog:
             _with_retries(lambda: writer.saveAsTable(self.name(table)))
         else:
@@ -183,8 +199,10 @@ class Warehouse:
         if table.name in self._checked:
             return
         schema = self.spark.read.table(self.name(table)).schema
-        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("properties").first()
-        check_table(table, schema, detail["properties"] if detail else {}, self.dataset)
+        # DESCRIBE DETAIL would compute the table's size too: half a second instead of 20 ms.
+        shown = self.spark.sql(f"SHOW TBLPROPERTIES {self.name(table)}").collect()
+        properties = {row["key"]: row["value"] for row in shown}
+        check_table(table, schema, properties, self.dataset)
         self._checked.add(table.name)
 
 

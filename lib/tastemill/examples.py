@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.config import DatasetConfig, Purpose, Section
-from tastemill.profiles.before import with_item_vector, with_user_vector
+from tastemill.profiles.before import with_item_history, with_item_vector, with_user_vector
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import Moment, fit_overall
 from tastemill.sources.cleaning import as_table
@@ -51,16 +51,20 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     """
     cfg, dataset = recipe.profiles, recipe.dataset
     overall = fit_overall(events.where(recipe.moment.before))
-    rows = events.join(shares.select("item_id", "shares"), "item_id", "left")
-    rows = rows.crossJoin(F.broadcast(overall))
     ordered = not dataset.allow_missing_time
-    rows = with_user_vector(rows, recipe.moment, cfg, dataset.positive_min, ordered=ordered)
+    # Narrow rows go through the windows; vectors are joined at the end, to examples alone.
+    rows = events.crossJoin(F.broadcast(overall))
     rows = rows.withColumns({"n": F.lit(0), "is_example": is_labelled(dataset)})
+    known = rows.join(shares.select("item_id", "shares"), "item_id", "left")
+    users = with_user_vector(known, recipe.moment, cfg, dataset.positive_min, ordered=ordered)
+    users = users.where("is_example").select("event_id", "user_vector")
     if dataset.task == "implicit" and recipe.examples.num_negatives:
         rows = rows.unionByName(draw_negatives(rows, shares, recipe))
-    rows = with_item_vector(rows, recipe.moment, cfg, F.col("n") == 0, ordered=ordered)
+    rows = with_item_history(rows, recipe.moment, F.col("n") == 0, ordered=ordered)
+    rows = rows.where("is_example").join(shares.select("item_id", "shares"), "item_id", "left")
+    rows = with_item_vector(rows, cfg).join(users, "event_id")
     return as_table(
-        rows.where("is_example").withColumns(
+        rows.withColumns(
             {
                 "purpose": F.lit(recipe.purpose),
                 "label": label(dataset),
@@ -139,8 +143,9 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
         .groupBy("event_id", F.col("_n").alias("n"))
         .agg(F.min_by("drawn", "attempt").alias("item_idx"))
     )
-    kept = [c for c in rows.columns if c not in ("n", "item_id", "item_idx", "shares")]
-    return rows.select(*kept).join(draws, "event_id").join(shares, "item_idx")
+    kept = [c for c in rows.columns if c not in ("n", "item_id", "item_idx")]
+    ids = shares.select("item_idx", "item_id")
+    return rows.select(*kept).join(draws, "event_id").join(ids, "item_idx")
 
 
 def _catalogue(rows: DataFrame, shares: DataFrame, moment: Moment) -> DataFrame:

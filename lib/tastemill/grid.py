@@ -29,7 +29,7 @@ from tastemill.line.stages import Plan
 from tastemill.profiles.history import Moment
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
-from tastemill.times import Times, taken
+from tastemill.times import Times
 
 ALS_GRID: Mapping[str, tuple[float, ...]] = {
     "rank": (8, 10, 12, 16, 32),
@@ -90,7 +90,7 @@ class _Judge:
             events, moment, dataset.positive_min, dataset.min_item_events, item="item_idx"
         )
         warm = relevant.where("segment = 'warm'").persist()
-        seen = lists.history_of(events, moment, taken(dataset.positive_min))
+        seen = lists.seen_by_user(events, moment, cfg)
         num_items = lists.num_items_of(warehouse.read(tables.ITEM_INDEX))
         ratings = implicit_ratings(
             events, times.valid_from, dataset.positive_min, type_weight(dataset)

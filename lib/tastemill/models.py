@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from tastemill.config import Purpose
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
+from tastemill.parallel import at_once
 from tastemill.tables import ITEM_FACTORS, MODELS, USER_FACTORS
 
 
@@ -77,12 +78,16 @@ def save(warehouse: Warehouse, fitted: list[Fitted]) -> dict[str, str]:
 
     The rows come last, so that a model that is listed is whole.
     """
-    for table, frames in (
+    sides = (
         (ITEM_FACTORS, {f.recipe.model_id: f.items for f in fitted if f.items is not None}),
         (USER_FACTORS, {f.recipe.model_id: f.users for f in fitted if f.users is not None}),
-    ):
-        if frames:
-            warehouse.overwrite_slice(table, _labelled(frames), *frames)
+    )
+    writes = [
+        partial(warehouse.overwrite_slice, table, _labelled(frames), *frames)
+        for table, frames in sides
+        if frames
+    ]
+    at_once(warehouse.spark, *writes)
     rows = [_row(f) for f in fitted]
     warehouse.merge(MODELS, warehouse.spark.createDataFrame(rows, MODELS.schema))
     return {f.recipe.kind: f.recipe.model_id for f in fitted}

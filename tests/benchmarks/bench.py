@@ -17,6 +17,7 @@ from tastemill.console import StageProgress, show
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.session import build_session
+from tastemill.testing.versions import table_versions
 from tastemill.training.feed import Shard, open_feed
 from tastemill.training.materialize import materialize
 
@@ -54,11 +55,12 @@ def bench_line(spark: SparkSession, warehouse: str) -> None:
     fit = run.warehouse.read(tables.MODELS).collect()[0]["seconds"]
     stages = [{"stage": name, "seconds": record.seconds} for name, _, record in run.records]
     show("Stages", stages)
-    before = _versions(run)
+    before = table_versions(run.warehouse)
     start = time.monotonic()
     second = _execute(spark, warehouse)
     idle = time.monotonic() - start
-    changed = {k: (before[k], v) for k, v in _versions(second).items() if v != before[k]}
+    after = table_versions(second.warehouse)
+    changed = {name: (before[name], v) for name, v in after.items() if v != before[name]}
     show(
         "The line",
         [
@@ -77,11 +79,6 @@ def _execute(spark: SparkSession, warehouse: str) -> Run:
         run = Run(spark, config(warehouse), "bench", progress)
         run.execute(PLAN)
     return run
-
-
-def _versions(run: Run) -> dict[str, int]:
-    there = [table for table in tables.ALL if run.warehouse.exists(table)]
-    return {table.name: run.warehouse.history(table)[0].version for table in there}
 
 
 def peak_memory() -> float:

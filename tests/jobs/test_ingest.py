@@ -15,6 +15,7 @@ from tastemill.errors import DataError, UsageError
 from tastemill.jobs import ingest
 from tastemill.sources.movielens import MOVIELENS
 from tastemill.tables import Table
+from tastemill.testing.versions import table_versions
 
 RATINGS = ["1\t10\t5\t880000000", "1\t20\t3\t880000001", "2\t10\t4\t880000000"]
 RATINGS += ["3\t20\t1\t880000001"]
@@ -62,10 +63,6 @@ def write_100k(folder: Path, *ratings: str) -> None:
     write(folder, "u.item", *films, encoding="latin-1")
 
 
-def versions(store: Warehouse) -> dict[str, int]:
-    return {t.name: store.history(t)[0].version for t in tables.ALL if store.exists(t)}
-
-
 def rows_of(store: Warehouse, table: Table, *columns: str) -> set[tuple[object, ...]]:
     rows = store.read(table).select(*(columns or table.columns)).collect()
     found = {tuple(row) for row in rows}
@@ -99,10 +96,10 @@ def test_movielens_100k(spark: SparkSession, tmp_path: Path) -> None:
     assert len({row.quarantine_id for row in rejected}) == len(rejected)
 
     # The same files once more.
-    before = versions(store)
+    before = table_versions(store)
     again = ingest.run(spark, cfg)
     assert (again.rows, again.detail) == (0, "nothing new")
-    assert versions(store) == before
+    assert table_versions(store) == before
 
     # A line more, before the others, of a new user on a new item; what was rejected before isn't
     # held against the one row that is new.
@@ -113,7 +110,7 @@ def test_movielens_100k(spark: SparkSession, tmp_path: Path) -> None:
     assert now >= known
     assert [row[1:3] for row in now - known] == [("4", "30")]
     assert rows_of(store, tables.USER_INDEX) == numbers | {("4", 3)}
-    after = versions(store)
+    after = table_versions(store)
     assert {name for name in after if after[name] == before[name]} == {
         "users",
         "items",
@@ -155,7 +152,7 @@ def test_too_many_bad_rows_write_nothing(spark: SparkSession, tmp_path: Path) ->
         ingest.run(spark, cfg)
     assert "12 of 16 rows" in str(caught.value)
     assert "wrong_number_of_fields 2" in str(caught.value)
-    assert versions(warehouse(spark, cfg)) == {}
+    assert table_versions(warehouse(spark, cfg)) == {}
     assert not (tmp_path / "warehouse").exists()
 
 

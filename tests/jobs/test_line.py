@@ -13,6 +13,7 @@ from tastemill.jobs import evaluate
 from tastemill.line.runner import Record, Run
 from tastemill.line.stages import Plan
 from tastemill.testing.toy import write_movielens
+from tastemill.testing.versions import table_versions
 
 pytestmark = pytest.mark.slow
 
@@ -53,11 +54,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(spark: SparkSession, folder: Path) -> Run:
     return run_line(spark, config(folder))
-
-
-def versions(run: Run) -> dict[str, int]:
-    there = [t for t in tables.ALL if run.warehouse.exists(t)]
-    return {t.name: run.warehouse.history(t)[0].version for t in there}
 
 
 def test_one_list_per_user_without_what_they_have_seen(first: Run) -> None:
@@ -101,9 +97,9 @@ def test_metrics_cover_every_model(first: Run) -> None:
 
 
 def test_a_second_run_is_idle(spark: SparkSession, folder: Path, first: Run) -> None:
-    before = versions(first)
+    before = table_versions(first.warehouse)
     second = run_line(spark, config(folder))
-    after = versions(second)
+    after = table_versions(second.warehouse)
     assert {record.status for _, _, record in second.records} == {"skipped"}
     assert after.pop("runs") == before.pop("runs") + 1
     assert after == before

@@ -18,7 +18,6 @@ from pyspark.sql import functions as F
 from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config, as_values
-from tastemill.delta import Commit, last_touch
 from tastemill.line.stages import (
     JUDGED,
     TRAINING,
@@ -29,6 +28,9 @@ from tastemill.line.stages import (
     stage_key,
 )
 from tastemill.tables import Table
+
+AT_MOST_LOST_S = 20.0
+"""A run that is killed has this much finished work not in `runs`, at most."""
 
 
 class Observer(Protocol):
@@ -73,12 +75,11 @@ class Run:
         self.cfg = self.cfg.model_copy(update={"run": named})
         self.warehouse = job.open_warehouse(self.spark, self.cfg)
         self.run_seq = job.run_seq(self.warehouse, self.cfg)
-        self.history: dict[str, list[Commit]] = {}
         self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
-        self.written = 0
+        self.written, self.unwritten_s = 0, 0.0
 
     def execute(self, plan: Plan) -> None:
-        """Run or skip every stage; write to `runs` after each that ran, and at the end."""
+        """Run or skip every stage; write to `runs` now and then, and at the end."""
         done = {} if plan.force else self._done_before()
         stages = plan.stages(self.cfg)
         for number, (purpose, name) in enumerate(stages, 1):
@@ -86,7 +87,9 @@ class Run:
             record = self._stage(name, purpose, done)
             self.records.append((name, purpose, record))
             self.observer.finished(name, purpose, record)
-            if record.status == "done":  # a run that is killed later can go on from here
+            self.unwritten_s += record.seconds
+            # A run that is killed later goes on from here. Each write costs a second.
+            if self.unwritten_s >= AT_MOST_LOST_S:
                 self._write_records()
         self._write_records()
 
@@ -126,7 +129,6 @@ class Run:
             self.observer.finished(name, cfg.run.purpose, failed)
             self._write_records()
             raise
-        self.history.clear()
         outputs = self._versions(outputs_of(module, cfg), cfg, result.models)
         record = Record(
             "done",
@@ -165,21 +167,16 @@ class Run:
         found = {}
         for table in wanted:
             for where in slices_of(table, cfg, models):
-                version = self._version(table, where)
+                version = self.warehouse.data_version(table, where)
                 if version is not None:
                     found[job.TableSlice(table, where).label] = version
         return found
-
-    def _version(self, table: Table, where: str | None) -> int | None:
-        if table.name not in self.history:
-            self.history[table.name] = self.warehouse.history(table)
-        return last_touch(self.history[table.name], where)
 
     def _stands(self, record: Record) -> bool:
         """Whether every output is as the stage left it."""
         for label, version in record.outputs.items():
             name, _, where = label.rstrip("]").partition("[")
-            if self._version(tables.BY_NAME[name], where or None) != version:
+            if self.warehouse.data_version(tables.BY_NAME[name], where or None) != version:
                 return False
         return True
 
@@ -199,7 +196,7 @@ class Run:
         rows = [self._row(*entry, settings) for entry in fresh]
         frame = self.spark.createDataFrame(rows, tables.RUNS.schema)
         self.warehouse.append_once(tables.RUNS, frame, f"run-{self.run_id}", self.written)
-        self.written = len(self.records)
+        self.written, self.unwritten_s = len(self.records), 0.0
 
     def _row(self, stage: str, purpose: Purpose, record: Record, settings: str) -> tuple[Any, ...]:
         return (

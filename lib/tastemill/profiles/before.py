@@ -82,22 +82,25 @@ def with_user_vector(
     return rows.withColumn("user_vector", vector).drop("_sums", *HISTORY)
 
 
-def with_item_vector(
-    rows: DataFrame, moment: Moment, cfg: ProfilesConfig, counts: Column, *, ordered: bool
+def with_item_history(
+    rows: DataFrame, moment: Moment, counts: Column, *, ordered: bool
 ) -> DataFrame:
-    """Add `item_vector` as of just before each row.
+    """Add what an item's vector needs of its history, as of just before each row.
 
     Args:
-        rows: events and negatives with `shares` of their item and `overall_mean`.
+        rows: events and negatives with `overall_mean`.
         moment: rows at or after it add nothing.
-        cfg: length of vectors, prior.
         counts: whether a row is an event and not a negative.
         ordered: whether all times are known.
     """
-    history = _history("item_id", moment, moment.before & counts, ordered=ordered)
+    return rows.withColumns(_history("item_id", moment, moment.before & counts, ordered=ordered))
+
+
+def with_item_vector(rows: DataFrame, cfg: ProfilesConfig) -> DataFrame:
+    """Add `item_vector` to rows of `with_item_history` with `shares` of their item."""
     zeros = F.array_repeat(F.lit(0.0), cfg.num_categories)
     vector = as_vector(F.coalesce("shares", zeros), _features(cfg))
-    return rows.withColumns(history).withColumn("item_vector", vector).drop(*HISTORY)
+    return rows.withColumn("item_vector", vector).drop(*HISTORY)
 
 
 def _history(key: str, moment: Moment, counts: Column, *, ordered: bool) -> dict[str, Column]:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.config import DatasetConfig
+from tastemill.config.load import Config
 from tastemill.models import Model
 from tastemill.profiles.history import Moment
 from tastemill.retrieval.scorers import FactorScorer, Scorer, StaticScorer
@@ -102,8 +103,9 @@ def _barred(items: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.isnan(items).any(axis=1), -np.inf, 0.0).astype(np.float32)
 
 
-def history_of(events: DataFrame, moment: Moment, counts: Column) -> DataFrame:
-    """(user_idx, seen): what each user has had before the moment."""
+def seen_by_user(events: DataFrame, moment: Moment, cfg: Config) -> DataFrame:
+    """(user_idx, seen): what each user has had before the moment, by recommend.seen."""
+    counts = F.lit(True) if cfg.recommend.seen == "any" else taken(cfg.dataset.positive_min)
     past = events.where(moment.before & counts).groupBy("user_idx")
     return past.agg(F.sort_array(F.collect_set("item_idx")).alias("seen"))
 

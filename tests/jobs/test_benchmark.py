@@ -1,0 +1,83 @@
+"""The benchmark's figures against those of an independent judge, and the grid against leaks."""
+
+import random
+from collections import defaultdict
+from math import log2
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from tastemill import grid
+from tastemill.benchmark import run_benchmark
+from tastemill.testing.toy import write_movielens
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = ("als.rank=4", "als.max_iter=3", "dataset.min_item_events=1")
+MODELS = ("popularity", "als")
+POSITIVE = 3.0
+
+
+def write_ratings(root: Path, ratings: pd.DataFrame) -> None:
+    folder = root / "ml-1m"
+    write_movielens(folder)
+    ratings.to_csv(folder / "u.data", sep="\t", header=False, index=False)
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Columns user, item, stars, at; all times differ."""
+    folder = tmp_path_factory.mktemp("toy")
+    write_movielens(folder)
+    return pd.read_csv(folder / "u.data", sep="\t", names=["user", "item", "stars", "at"])
+
+
+def mean_ndcg(lists: pd.DataFrame, relevant: dict[int, set[int]]) -> float:
+    """NDCG@10 written down once more, without Spark."""
+    shown = defaultdict(list)
+    for row in lists.sort_values(["user_id", "rank"]).itertuples():
+        shown[int(row.user_id)].append(int(row.item_id))
+    values = []
+    for user, wanted in relevant.items():
+        gain = sum(1 / log2(n + 2) for n, item in enumerate(shown[user][:10]) if item in wanted)
+        values.append(gain / sum(1 / log2(n + 2) for n in range(min(10, len(wanted)))))
+    return sum(values) / len(values)
+
+
+def test_figures_are_those_of_the_lists(
+    spark: SparkSession, ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    write_ratings(tmp_path, ratings)
+    result = run_benchmark("P1", tmp_path, MODELS, tmp_path / "lists", SETTINGS)
+    liked = ratings[ratings.stars >= POSITIVE].sort_values("at")
+    train, test = liked[: result["train_rows"]], liked[result["train_rows"] :]
+    test = test[test.user.isin(train.user) & test.item.isin(train.item)]
+    assert len(test) == result["test_rows"]
+    relevant = {user: set(rows.item) for user, rows in test.groupby("user")}
+    assert len(relevant) == result["test_users"]
+    assert {row["model"] for row in result["rows"]} == set(MODELS)
+    for row in result["rows"]:
+        lists = pd.read_parquet(tmp_path / "lists" / f"{row['model']}.parquet")
+        assert row["ndcg@10"] == pytest.approx(mean_ndcg(lists, relevant), abs=1e-6)
+        low, high = row["ndcg@10_ci"]
+        assert low < row["ndcg@10"] < high
+
+
+def test_the_grid_never_sees_what_comes_after_the_cut(
+    spark: SparkSession, ratings: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "ALS_GRID", {"rank": (2, 3), "reg": (0.01,), "alpha": (1.0,)})
+    monkeypatch.setattr(grid, "SEEDS", (1, 2))
+    changed = ratings.copy()
+    late = changed["at"] >= changed["at"].quantile(0.85)
+    draw = random.Random(1)
+    changed.loc[late, "item"] = [draw.randint(1, 30) for _ in range(int(late.sum()))]
+    found = []
+    for name, rows in (("as_is", ratings), ("changed", changed)):
+        write_ratings(tmp_path / name, rows)
+        found.append(grid.run_grid("P1", tmp_path / name, SETTINGS))
+    assert found[0] == found[1]
+    assert [row["rank"] for row in found[0]] in ([2, 3], [3, 2])
+    assert all(0 < row["lowest"] <= row["ndcg"] <= row["highest"] < 1 for row in found[0])
