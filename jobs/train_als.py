@@ -14,22 +14,27 @@ from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.examples import type_weight
 
-SECTIONS = ("dataset", "split", "als", "recommend")
+SECTIONS = ("dataset", "split", "als")
 INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.USER_FACTORS, tables.ITEM_FACTORS)
 KINDS = ("als", "als_explicit")
 
 
+def kinds(cfg: Config) -> list[str]:
+    """What the pass needs of the configured variants."""
+    return job.kinds_to_fit(cfg, cfg.als.models)
+
+
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Fit what the pass needs."""
     warehouse = job.open_warehouse(spark, cfg)
-    kinds = job.kinds_to_fit(cfg, cfg.als.models)
-    if unknown := set(kinds) - set(KINDS):
+    wanted = kinds(cfg)
+    if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
     events = job.numbered_events(warehouse, job.times_of(warehouse, cfg))
     checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
-    for kind in kinds:
+    for kind in wanted:
         recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg.als, kind))
         start = time.monotonic()
         factors = fit_als(

@@ -14,20 +14,25 @@ from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.profiles.history import Moment
 
-SECTIONS = ("dataset", "split", "baselines", "recommend")
+SECTIONS = ("dataset", "split", "baselines")
 INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.ITEM_FACTORS,)
 KINDS = ("popularity", "recent_popularity", "bias")
 
 
+def kinds(cfg: Config) -> list[str]:
+    """What the pass needs of the configured baselines."""
+    return job.kinds_to_fit(cfg, cfg.baselines.models)
+
+
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Fit what the pass needs."""
     warehouse = job.open_warehouse(spark, cfg)
-    kinds = job.kinds_to_fit(cfg, cfg.baselines.models)
-    if unknown := set(kinds) - set(KINDS):
+    wanted = kinds(cfg)
+    if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown baseline", expected=", ".join(KINDS), found=", ".join(unknown))
     events = job.numbered_events(warehouse, job.times_of(warehouse, cfg)).persist()
-    fitted = [_fit(kind, events, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in kinds]
+    fitted = [_fit(kind, events, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in wanted]
     saved = models.save(warehouse, fitted) if fitted else {}
     events.unpersist()
     return job.JobResult(len(saved), saved)

@@ -11,9 +11,8 @@ from pyspark.sql import SparkSession
 
 from tastemill import job, models, tables
 from tastemill.config.load import Config
-from tastemill.training.fit import PARAMS, as_history, fit_network, last_epoch, make_feeds
 
-SECTIONS = ("dataset", "deep", "recommend")
+SECTIONS = ("dataset", "deep")
 INPUTS = (tables.EXAMPLES, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.TRAINING_HISTORY,)
 
@@ -28,11 +27,14 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Fit the configured network."""
     if not kinds(cfg):
         return job.JobResult(0, detail="no network wanted")
+    # Torch takes seconds to import: the line asks this module for its settings even to skip it.
+    from tastemill.training import fit  # noqa: PLC0415
+
     warehouse = job.open_warehouse(spark, cfg)
     source = job.TableSlice(tables.EXAMPLES, cfg.run.purpose)
     recipe = job.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, [source])
-    recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(PARAMS)))
-    feeds = make_feeds(
+    recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(fit.PARAMS)))
+    feeds = fit.make_feeds(
         warehouse.read(tables.EXAMPLES, where=cfg.run.purpose),
         job.artifacts(cfg) / "feeds",
         {label: str(version) for label, version in recipe.versions.items()},
@@ -40,7 +42,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     )
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     start = time.monotonic()
-    result = fit_network(
+    result = fit.fit_network(
         spark,
         cfg.deep,
         feeds,
@@ -49,9 +51,9 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         job.artifacts(cfg) / "models" / recipe.model_id,
     )
     fitted = models.Fitted(
-        recipe, time.monotonic() - start, artifact=result.artifact, metrics=last_epoch(result)
+        recipe, time.monotonic() - start, artifact=result.artifact, metrics=fit.last_epoch(result)
     )
-    history = as_history(spark, recipe.model_id, result)
+    history = fit.as_history(spark, recipe.model_id, result)
     warehouse.overwrite_slice(tables.TRAINING_HISTORY, history, recipe.model_id)
     saved = models.save(warehouse, [fitted])
     return job.JobResult(feeds[0].rows, saved, f"{result.rows_per_second:,.0f} rows/s")

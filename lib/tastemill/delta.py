@@ -168,9 +168,9 @@ class Warehouse:
         Read once, and again when this object has written the table. Commits of others in between
         are missed, and a stage that read their rows runs again the next time.
         """
-        if not self.exists(table):
-            return []
         if table.name not in self._commits:
+            if not self.exists(table):
+                return []
             rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
             wanted = rows.select("version", "operation", "userMetadata").collect()
             self._commits[table.name] = [

@@ -1,4 +1,4 @@
-"""Several writes at once: most of a small write is the driver's planning, not Spark's work."""
+"""Several small things at once: most of them is the driver's planning, not the executors' work."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pyspark import inheritable_thread_target
 from pyspark.sql import SparkSession
 
+MAX_THREADS = 4
 
-def at_once(spark: SparkSession, *writes: Callable[[], object]) -> None:
-    """Call all, each in a thread of its own; wait for all, then raise the first's error if any."""
+
+def at_once(spark: SparkSession, *calls: Callable[[], object]) -> None:
+    """Call all in threads; wait for all, then raise the first's error if any."""
     inherit = inheritable_thread_target(spark)
-    with ThreadPoolExecutor(max(1, len(writes))) as pool:
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
         # The threads' jobs keep the caller's job group, description and tags.
-        begun = [pool.submit(inherit(write)) for write in writes]
+        begun = [pool.submit(inherit(call)) for call in calls]
     for one in begun:
         one.result()

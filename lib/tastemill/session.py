@@ -94,7 +94,9 @@ def jar_settings() -> Mapping[str, str]:
         return {"spark.jars": ",".join(found)}
     if folder:
         raise SetupError(
-            f"TASTEMILL_JARS={folder} lacks Delta's JARs", expected=" and ".join(DELTA_JARS)
+            f"TASTEMILL_JARS={folder} lacks Delta's JARs",
+            expected=" and ".join(DELTA_JARS),
+            fix="put both there, or unset TASTEMILL_JARS to have them fetched",
         )
     return {
         "spark.jars.packages": DELTA_PACKAGE,

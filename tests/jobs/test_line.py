@@ -96,9 +96,14 @@ def test_metrics_cover_every_model(first: Run) -> None:
     assert rated == {"bias", "als_explicit"}
 
 
-def test_a_second_run_is_idle(spark: SparkSession, folder: Path, first: Run) -> None:
+def test_a_second_run_is_idle(
+    spark: SparkSession, folder: Path, first: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = table_versions(first.warehouse)
-    second = run_line(spark, config(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "times_of", lambda *_: pytest.fail("the events were read for times"))
+        second = run_line(spark, config(folder))
+    assert second.cfg.run.cut == first.cfg.run.cut
     after = table_versions(second.warehouse)
     assert {record.status for _, _, record in second.records} == {"skipped"}
     assert after.pop("runs") == before.pop("runs") + 1

@@ -8,8 +8,9 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol, cast
 
 from pyspark.sql import SparkSession
@@ -26,8 +27,11 @@ from tastemill.line.stages import (
     outputs_of,
     slices_of,
     stage_key,
+    times_key,
 )
+from tastemill.parallel import at_once
 from tastemill.tables import Table
+from tastemill.times import Times
 
 AT_MOST_LOST_S = 20.0
 """A run that is killed has this much finished work not in `runs`, at most."""
@@ -77,9 +81,12 @@ class Run:
         self.run_seq = job.run_seq(self.warehouse, self.cfg)
         self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
         self.written, self.unwritten_s = 0, 0.0
+        self.times_key: str | None = None  # where the times were found and not given
 
     def execute(self, plan: Plan) -> None:
         """Run or skip every stage; write to `runs` now and then, and at the end."""
+        # All that skipping asks of the tables, asked for at once.
+        at_once(self.spark, *(partial(self.warehouse.history, table) for table in tables.ALL))
         done = {} if plan.force else self._done_before()
         stages = plan.stages(self.cfg)
         for number, (purpose, name) in enumerate(stages, 1):
@@ -150,8 +157,7 @@ class Run:
         if name == "ingest":
             return cfg
         if self.cfg.run.cut is None:
-            times = job.times_of(self.warehouse, cfg)
-            update = {"valid_from": times.valid_from, "cut": times.cut, "as_of": times.as_of}
+            update = asdict(self._times(cfg))
             # Kept for the stages that follow: the events don't change once they are in.
             self.cfg = self.cfg.model_copy(update={"run": self.cfg.run.model_copy(update=update)})
             cfg = cfg.model_copy(update={"run": run.model_copy(update=update)})
@@ -159,6 +165,19 @@ class Run:
             known = {"models": self.models[purpose]}
             cfg = cfg.model_copy(update={"run": cfg.run.model_copy(update=known)})
         return cfg
+
+    def _times(self, cfg: Config) -> Times:
+        """The times, as an earlier run found them in the same events, else found now."""
+        given = (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)
+        if any(given):
+            return job.times_of(self.warehouse, cfg)
+        self.times_key = times_key(cfg, self.warehouse.data_version(tables.EVENTS))
+        same = F.get_json_object("settings", "$.times_key") == self.times_key
+        known = self.warehouse.read_or_empty(tables.RUNS).where(same).limit(1).collect()
+        if not known:
+            return job.times_of(self.warehouse, cfg)
+        found = json.loads(known[0]["settings"])["run"]
+        return Times(*(datetime.fromisoformat(found[at.name]) for at in fields(Times)))
 
     def _versions(
         self, wanted: tuple[Table, ...], cfg: Config, models: Mapping[str, str]
@@ -192,7 +211,7 @@ class Run:
         fresh = self.records[self.written :]
         if not fresh:
             return
-        settings = json.dumps(as_values(self.cfg), sort_keys=True)
+        settings = json.dumps({**as_values(self.cfg), "times_key": self.times_key}, sort_keys=True)
         rows = [self._row(*entry, settings) for entry in fresh]
         frame = self.spark.createDataFrame(rows, tables.RUNS.schema)
         self.warehouse.append_once(tables.RUNS, frame, f"run-{self.run_id}", self.written)

@@ -76,10 +76,28 @@ def stage_key(name: str, module: JobModule, cfg: Config, inputs: Mapping[str, in
         "times": [str(at) for at in (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)],
         "models": dict(cfg.run.models),
         "inputs": dict(inputs),
-        "sections": {s: getattr(cfg, s).model_dump(mode="json") for s in module.SECTIONS},
+        "sections": {section: _settings(section, cfg) for section in module.SECTIONS},
+        "kinds": getattr(module, "kinds", lambda _: [])(cfg),
         "files": getattr(module, "inputs", lambda _: {})(cfg),
     }
+    return _hash(facts)
+
+
+def times_key(cfg: Config, events_version: int | None) -> str:
+    """Hash of everything that decides the times of a run that names none."""
+    sections = {name: _settings(name, cfg) for name in ("dataset", "split")}
+    return _hash({"code": job.code_hash(), "events": events_version, "sections": sections})
+
+
+def _hash(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _settings(section: str, cfg: Config) -> dict[str, Any]:
+    values: dict[str, Any] = getattr(cfg, section).model_dump(mode="json")
+    if section == "recommend" and cfg.run.purpose == "backtest":
+        del values["model"]  # which of the models is published later
+    return values
 
 
 def slices_of(table: Table, cfg: Config, models: Mapping[str, str]) -> list[str | None]:
