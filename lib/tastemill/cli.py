@@ -216,12 +216,13 @@ def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
     return [
         {
             "model": row["model"],
-            "metric": name.removesuffix("_ci"),
-            "published": row["published"].get(name.removesuffix("_ci")),
-            "tastemill": row[name.removesuffix("_ci")],
-            "95 % interval": f"{low:.4f} to {high:.4f}",
+            "metric": name,
+            "published": row["published"].get(name),
+            "tastemill": row[name],
+            "95 % interval": "{:.4f} to {:.4f}".format(*row[f"{name}_ci"]),
         }
-        for name, (low, high) in ((n, v) for n, v in row.items() if n.endswith("_ci"))
+        for name in row
+        if f"{name}_ci" in row
     ]
 
 

@@ -122,7 +122,7 @@ class Warehouse:
         if self.create(table):
             return self._first_rows(table, rows)
         check_frame(table, rows)
-        return _with_retries(lambda: self._merge_once(table, rows, newer))
+        return self._commit(table, lambda: self._merge_once(table, rows, newer))
 
     def _first_rows(self, table: Table, rows: DataFrame) -> int:
         """Nothing to compare with: an append is several times faster than a MERGE."""
@@ -142,20 +142,15 @@ class Warehouse:
                 )
             return count
         finally:
-            self._commits.pop(table.name, None)
             self.spark.catalog.dropTempView(view)
             changed.unpersist()
 
     def overwrite_slice(self, table: Table, rows: DataFrame, *values: str) -> None:
         """Replace, in one commit, the rows whose slice column is one of `values`."""
-        made = self.create(table)
-        writer = self._writer(table, rows).option("userMetadata", json.dumps({"slices": values}))
-        if made:  # nothing to replace: an append is twice as fast
-            self._save(table, writer.mode("append"))
-            return
         listed = ", ".join(f"'{quoted(v)}'" for v in values)
-        replaced = f"{table.slice_by} IN ({listed})"
-        self._save(table, writer.mode("overwrite").option("replaceWhere", replaced))
+        writer = self._writer(table, rows).mode("overwrite")
+        writer = writer.option("replaceWhere", f"{table.slice_by} IN ({listed})")
+        self._save(table, writer.option("userMetadata", json.dumps({"slices": values})))
 
     def append_once(self, table: Table, rows: DataFrame, app: str, version: int = 1) -> None:
         """Append rows; Delta leaves out a second append under the same (app, version)."""
@@ -188,11 +183,17 @@ class Warehouse:
         return rows.select(table.columns).write.format("delta")
 
     def _save(self, table: Table, writer: DataFrameWriter) -> None:
-        self._commits.pop(table.name, None)
         if self.is_catalog:
-            _with_retries(lambda: writer.saveAsTable(self.name(table)))
+            self._commit(table, lambda: writer.saveAsTable(self.name(table)))
         else:
-            _with_retries(lambda: writer.save(self.path(table)))
+            self._commit(table, lambda: writer.save(self.path(table)))
+
+    def _commit(self, table: Table, write: Callable[[], R]) -> R:
+        """Write with retries; what was read of the table's history no longer holds."""
+        try:
+            return _with_retries(write)
+        finally:
+            self._commits.pop(table.name, None)
 
     def _check(self, table: Table) -> None:
         """Hold the stored table against its contract, once per table and warehouse object."""

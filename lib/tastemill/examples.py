@@ -55,13 +55,14 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     # Narrow rows go through the windows; vectors are joined at the end, to examples alone.
     rows = events.crossJoin(F.broadcast(overall))
     rows = rows.withColumns({"n": F.lit(0), "is_example": is_labelled(dataset)})
-    known = rows.join(shares.select("item_id", "shares"), "item_id", "left")
+    shares_of_item = shares.select("item_id", "shares")
+    known = rows.join(shares_of_item, "item_id", "left")
     users = with_user_vector(known, recipe.moment, cfg, dataset.positive_min, ordered=ordered)
     users = users.where("is_example").select("event_id", "user_vector")
     if dataset.task == "implicit" and recipe.examples.num_negatives:
         rows = rows.unionByName(draw_negatives(rows, shares, recipe))
     rows = with_item_history(rows, recipe.moment, F.col("n") == 0, ordered=ordered)
-    rows = rows.where("is_example").join(shares.select("item_id", "shares"), "item_id", "left")
+    rows = rows.where("is_example").join(shares_of_item, "item_id", "left")
     rows = with_item_vector(rows, cfg).join(users, "event_id")
     return as_table(
         rows.withColumns(
@@ -120,7 +121,7 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
     The draw is a hash of (seed, event_id, n, attempt): the same whatever the partitioning. Items
     are drawn from all that had an event before the moment.
     """
-    catalogue = _catalogue(rows, shares, recipe.moment)
+    catalogue = _catalogue(rows, recipe.moment)
     first_taken = (
         rows.where("is_example")
         .groupBy("user_id", F.col("item_idx").alias("drawn"))
@@ -148,7 +149,7 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
     return rows.select(*kept).join(draws, "event_id").join(ids, "item_idx")
 
 
-def _catalogue(rows: DataFrame, shares: DataFrame, moment: Moment) -> DataFrame:
+def _catalogue(rows: DataFrame, moment: Moment) -> DataFrame:
     """One row with the sorted item numbers that can be drawn.
 
     An array of integers: a million items are 4 MB.

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
+from datetime import datetime
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -87,9 +88,14 @@ def artifacts(cfg: Config) -> Path:
     return Path(where) / "_artifacts"
 
 
+def given_times(cfg: Config) -> tuple[datetime | None, ...]:
+    """The times that the configuration names, in the order of Times."""
+    return (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)
+
+
 def times_of(warehouse: Warehouse, cfg: Config) -> Times:
     """The times of the run: as configured, else worked out from the events."""
-    given = (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)
+    given = given_times(cfg)
     if all(given):
         return Times(*(at for at in given if at))
     found = resolve_times(warehouse.read(EVENTS), cfg.split, cfg.dataset)

@@ -85,8 +85,6 @@ class Run:
 
     def execute(self, plan: Plan) -> None:
         """Run or skip every stage; write to `runs` now and then, and at the end."""
-        # All that skipping asks of the tables, asked for at once.
-        at_once(self.spark, *(partial(self.warehouse.history, table) for table in tables.ALL))
         done = {} if plan.force else self._done_before()
         stages = plan.stages(self.cfg)
         for number, (purpose, name) in enumerate(stages, 1):
@@ -168,15 +166,15 @@ class Run:
 
     def _times(self, cfg: Config) -> Times:
         """The times, as an earlier run found them in the same events, else found now."""
-        given = (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)
-        if any(given):
+        if any(job.given_times(cfg)):
             return job.times_of(self.warehouse, cfg)
         self.times_key = times_key(cfg, self.warehouse.data_version(tables.EVENTS))
         same = F.get_json_object("settings", "$.times_key") == self.times_key
-        known = self.warehouse.read_or_empty(tables.RUNS).where(same).limit(1).collect()
-        if not known:
+        known = self.warehouse.read_or_empty(tables.RUNS).where(same)
+        row = known.select("settings").first()
+        if row is None:
             return job.times_of(self.warehouse, cfg)
-        found = json.loads(known[0]["settings"])["run"]
+        found = json.loads(row["settings"])["run"]
         return Times(*(datetime.fromisoformat(found[at.name]) for at in fields(Times)))
 
     def _versions(
@@ -202,6 +200,8 @@ class Run:
     def _done_before(self) -> dict[str, Record]:
         if not self.warehouse.exists(tables.RUNS):
             return {}
+        # All that skipping asks of the tables, asked for at once.
+        at_once(self.spark, *(partial(self.warehouse.history, table) for table in tables.ALL))
         kept = F.struct("input_versions", "output_versions", "models", "rows")
         rows = self.warehouse.read(tables.RUNS).where("status = 'done'").groupBy("stage_key")
         latest = rows.agg(F.max_by(kept, "run_seq").alias("kept")).collect()
