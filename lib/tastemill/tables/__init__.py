@@ -1,0 +1,67 @@
+"""The map of the line: every Delta table as a constant."""
+
+from tastemill.tables.lists import BACKTEST_LISTS, RECOMMENDATIONS
+from tastemill.tables.models import ITEM_FACTORS, METRICS, MODELS, TRAINING_HISTORY, USER_FACTORS
+from tastemill.tables.profiles import CATEGORY_SLOTS, EXAMPLES, ITEM_PROFILES, USER_PROFILES
+from tastemill.tables.raw import (
+    CATEGORY_INDEX,
+    EVENTS,
+    INGESTED_FILES,
+    ITEM_INDEX,
+    ITEMS,
+    QUARANTINE,
+    USER_INDEX,
+    USERS,
+)
+from tastemill.tables.runs import RUNS
+from tastemill.tables.table import Table
+
+ALL: tuple[Table, ...] = (
+    EVENTS,
+    INGESTED_FILES,
+    QUARANTINE,
+    USERS,
+    ITEMS,
+    USER_INDEX,
+    ITEM_INDEX,
+    CATEGORY_INDEX,
+    CATEGORY_SLOTS,
+    USER_PROFILES,
+    ITEM_PROFILES,
+    EXAMPLES,
+    MODELS,
+    USER_FACTORS,
+    ITEM_FACTORS,
+    TRAINING_HISTORY,
+    RECOMMENDATIONS,
+    BACKTEST_LISTS,
+    METRICS,
+    RUNS,
+)
+BY_NAME = {table.name: table for table in ALL}
+
+__all__ = [
+    "ALL",
+    "BACKTEST_LISTS",
+    "BY_NAME",
+    "CATEGORY_INDEX",
+    "CATEGORY_SLOTS",
+    "EVENTS",
+    "EXAMPLES",
+    "INGESTED_FILES",
+    "ITEMS",
+    "ITEM_FACTORS",
+    "ITEM_INDEX",
+    "ITEM_PROFILES",
+    "METRICS",
+    "MODELS",
+    "QUARANTINE",
+    "RECOMMENDATIONS",
+    "RUNS",
+    "TRAINING_HISTORY",
+    "USERS",
+    "USER_FACTORS",
+    "USER_INDEX",
+    "USER_PROFILES",
+    "Table",
+]
