@@ -1,17 +1,30 @@
 """What the commands print: Rich tables for people, JSON for programs."""
 
 import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
 from tastemill.config import Purpose
 from tastemill.line.runner import Record
 
-out = Console()
+LOG_WIDTH = 120  # of what goes to a file or a pipe and not to a terminal
+UNBOUNDED = 10_000
+
+
+def _console() -> Console:
+    is_log = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=LOG_WIDTH if is_log else None)
+
+
+out = _console()
 err = Console(stderr=True)
 Rows = Sequence[Mapping[str, Any]]
 
@@ -27,20 +40,35 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     if not rows:
         out.print(f"{title}: none")
         return
-    table = RichTable(title=title, title_justify="left", title_style="bold")
+    table = RichTable(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     names = list(dict.fromkeys(name for row in rows for name in row))
     # By name: rows may lack a column or hold theirs in another order.
     cells = [[text(row.get(name)) for name in names] for row in rows]
     for place, name in enumerate(names):
         numeric = all(isinstance(r.get(name), int | float | None) for r in rows)
-        # In a narrow terminal long texts fold, names of models and tables don't.
-        whole = max(len(line[place]) for line in cells) <= MAX_NAME
+        heading = name.replace("@", "\n@")
+        longest = max(map(len, [*heading.split("\n"), *(line[place] for line in cells)]))
+        # In a narrow terminal long texts fold, numbers and names of models don't.
+        whole = longest <= MAX_NAME
         table.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole
+            heading,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=whole,
+            min_width=longest if whole else None,
         )
     for line in cells:
         table.add_row(*line)
-    out.print(table)
+    # A terminal too narrow for even that wraps the lines, which loses no digit.
+    least = Measurement.get(out, out.options.update(max_width=UNBOUNDED), table).minimum
+    Console(file=out.file, width=max(out.width, least)).print(table)
 
 
 def text(value: object) -> str:

@@ -18,3 +18,16 @@ def test_rows_with_other_orders_and_gaps(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ["model", "hit", "mrr"] in words
     assert ["als", "1", "–"] in words
     assert ["bias", "2", "3"] in words
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_no_digit_is_lost_in_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr(console, "out", out)
+    metrics = {f"metric{n}@10": n + 0.1234 for n in range(9)}
+    console.show("Backtest", [{"model": "recent_popularity", **metrics, "note": "long " * 30}])
+    assert isinstance(out.file, io.StringIO)
+    printed = out.file.getvalue()
+    assert all(f"{n + 0.1234:.4f}" in printed for n in range(9))
+    assert all(f"metric{n}" in printed for n in range(9))
+    assert "recent_popularity" in printed

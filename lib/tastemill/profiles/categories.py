@@ -19,7 +19,7 @@ def fit_category_slots(events: DataFrame, items: DataFrame, num_categories: int)
     """
     chosen = (
         events.join(items.select("item_id", "categories"), "item_id")
-        .select(F.explode("categories").alias("category"))
+        .select(F.explode(F.array_distinct("categories")).alias("category"))
         .groupBy("category")
         .agg(F.count("*").alias("events"))
     )

@@ -13,22 +13,28 @@ from tastemill.errors import DataError
 def read_lines(spark: SparkSession, file: Path, encoding: str = "UTF-8") -> DataFrame:
     """Read a text file, plain or gzip, as (source_file, source_row from 1, raw).
 
-    Line numbers need no shuffle: Spark numbers rows within a split, and a first small aggregate
-    says how many lines come before each split.
+    Line numbers need no shuffle: Spark numbers rows within a split, and where a file has several,
+    a first small aggregate says how many lines come before each.
     """
     lines = (
         spark.read.text(_location(file))
         .withColumn("split", F.col("_metadata.file_block_start"))
         .withColumn("at", F.monotonically_increasing_id())
     )
+    if file.suffix == ".gz":  # never split
+        return _as_lines(lines, F.col("at") + 1, file, encoding)
     splits = lines.groupBy("split").agg(F.count("*").alias("lines"), F.min("at").alias("first"))
     before = F.coalesce(F.sum("lines").over(_earlier_splits()), F.lit(0))
     splits = splits.select("split", "first", before.alias("before"))
     numbered = lines.join(F.broadcast(splits), "split")
-    return numbered.select(
-        F.lit(file.name).alias("source_file"),
-        (F.col("before") + F.col("at") - F.col("first") + 1).alias("source_row"),
-        _decoded(F.col("value"), encoding).alias("raw"),
+    row = F.col("before") + F.col("at") - F.col("first") + 1
+    return _as_lines(numbered, row, file, encoding)
+
+
+def _as_lines(lines: DataFrame, row: Column, file: Path, encoding: str) -> DataFrame:
+    raw = _decoded(F.col("value"), encoding)
+    return lines.select(
+        F.lit(file.name).alias("source_file"), row.alias("source_row"), raw.alias("raw")
     )
 
 

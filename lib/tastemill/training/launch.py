@@ -1,6 +1,7 @@
 """Start the training processes with TorchDistributor, and believe only what they say themselves."""
 
 import logging
+import os
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -78,6 +79,10 @@ def _run(spec: TrainSpec, config: LaunchConfig) -> TrainResult:
     distributor = TorchDistributor(
         num_processes=config.num_processes, local_mode=config.local_mode, use_gpu=through_spark
     )
+    # Says no more than the stage's own line does.
+    distributor.logger.setLevel(logging.WARNING)
+    # Without it torchrun warns and sets 1; the loop takes the number of the spec in any case.
+    os.environ.setdefault("OMP_NUM_THREADS", str(spec.num_threads))
     crash: Exception | None = None
     result = None
     try:
