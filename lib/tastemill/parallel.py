@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import SparkSession
 
 MAX_THREADS = 4
+R = TypeVar("R")
 
 
-def at_once(spark: SparkSession, *calls: Callable[[], object]) -> None:
-    """Call all in threads; wait for all, then raise the first's error if any."""
+def at_once(spark: SparkSession, *calls: Callable[[], R]) -> list[R]:
+    """Call all in threads and wait for all; their results in order, or the first's error."""
     inherit = inheritable_thread_target(spark)
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         # The threads' jobs keep the caller's job group, description and tags.
         begun = [pool.submit(inherit(call)) for call in calls]
-    for one in begun:
-        one.result()
+    return [one.result() for one in begun]

@@ -78,14 +78,19 @@ class Run:
         named = self.cfg.run.model_copy(update={"run_id": self.run_id})
         self.cfg = self.cfg.model_copy(update={"run": named})
         self.warehouse = job.open_warehouse(self.spark, self.cfg)
-        self.run_seq = job.run_seq(self.warehouse, self.cfg)
+        self.done: dict[str, Record] = {}  # by stage key, the last time it was done
+        self.run_seq = self.cfg.run.run_seq or 1
+        if self.warehouse.exists(tables.RUNS):
+            # All that skipping asks of the tables, asked for at once.
+            history = (partial(self.warehouse.history, table) for table in tables.ALL)
+            at_once(self.spark, self._read_books, *history)
         self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
         self.written, self.unwritten_s = 0, 0.0
         self.times_key: str | None = None  # where the times were found and not given
 
     def execute(self, plan: Plan) -> None:
         """Run or skip every stage; write to `runs` now and then, and at the end."""
-        done = {} if plan.force else self._done_before()
+        done = {} if plan.force else self.done
         stages = plan.stages(self.cfg)
         for number, (purpose, name) in enumerate(stages, 1):
             self.observer.started(name, purpose, number, len(stages))
@@ -197,15 +202,18 @@ class Run:
                 return False
         return True
 
-    def _done_before(self) -> dict[str, Record]:
-        if not self.warehouse.exists(tables.RUNS):
-            return {}
-        # All that skipping asks of the tables, asked for at once.
-        at_once(self.spark, *(partial(self.warehouse.history, table) for table in tables.ALL))
+    def _read_books(self) -> None:
+        """The number of this run, and how every stage was last done, in one query."""
         kept = F.struct("input_versions", "output_versions", "models", "rows")
-        rows = self.warehouse.read(tables.RUNS).where("status = 'done'").groupBy("stage_key")
-        latest = rows.agg(F.max_by(kept, "run_seq").alias("kept")).collect()
-        return {r["stage_key"]: Record("done", r["stage_key"], *r["kept"]) for r in latest}
+        when_done = F.when(F.col("status") == "done", F.col("run_seq"))
+        stages = self.warehouse.read(tables.RUNS).groupBy("stage_key")
+        rows = stages.agg(
+            F.max("run_seq").alias("last"), F.max_by(kept, when_done).alias("done")
+        ).collect()
+        self.done = {
+            r["stage_key"]: Record("done", r["stage_key"], *r["done"]) for r in rows if r["done"]
+        }
+        self.run_seq = self.cfg.run.run_seq or 1 + max((r["last"] for r in rows), default=0)
 
     def _write_records(self) -> None:
         fresh = self.records[self.written :]

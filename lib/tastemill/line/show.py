@@ -8,6 +8,7 @@ from tastemill import console, job, views
 from tastemill.config.load import Config
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.parallel import at_once
 from tastemill.report.page import write_report
 from tastemill.session import build_session
 
@@ -21,13 +22,19 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
         run = Run(spark, cfg, " ".join(["tastemill", *sys.argv[1:]]), progress)
         run.execute(plan)
         report = report_of(run)
-    metrics = views.metrics(run.warehouse, run.models["backtest"], "all", run.cfg.evaluation.ks[0])
+    k, published = run.cfg.evaluation.ks[0], cfg.run.refit and plan.last is None
+    num_users = EXAMPLE_USERS if published and not as_json else 0
+    metrics, lists = at_once(
+        spark,
+        lambda: views.metrics(run.warehouse, run.models["backtest"], "all", k),
+        lambda: views.example_lists(run.warehouse, num_users, EXAMPLE_ITEMS) if num_users else [],
+    )
     if as_json:
         print(json.dumps(_summary(run, metrics, report), default=str))
         return
     console.show("Backtest: newest part of the data, all users", metrics)
-    if cfg.run.refit and plan.last is None:
-        console.show("Some users", views.example_lists(run.warehouse, EXAMPLE_USERS, EXAMPLE_ITEMS))
+    if num_users:
+        console.show("Some users", lists)
     done = sum(record.status == "done" for _, _, record in run.records)
     console.out.print(
         f"run {run.run_seq} ({run.run_id}): {done} stages done, "
