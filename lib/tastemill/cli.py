@@ -129,6 +129,18 @@ def tables_command(
 
 
 @app.command()
+def migrate(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
+    """Bring tables that an older release wrote to today's contracts; never back."""
+    from tastemill.lease import held  # noqa: PLC0415 - Spark is slow to import
+    from tastemill.migrations import migrate as migrated  # noqa: PLC0415
+
+    place = opened(dataset, warehouse)
+    with held(place, "migrate"):
+        steps = [{"step": step} for step in migrated(place)]
+    console.show("Steps taken", steps, as_json=as_json)
+
+
+@app.command()
 def models(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
     """Every fitted model, newest first."""
     console.show("Models", views.model_list(opened(dataset, warehouse)), as_json=as_json)

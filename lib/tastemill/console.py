@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table as RichTable
 
 from tastemill.config import Purpose
-from tastemill.line.runner import Record
+from tastemill.line.books import Record
 
 LOG_WIDTH = 120  # of what goes to a file or a pipe and not to a terminal
 UNBOUNDED = 10_000

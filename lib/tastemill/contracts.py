@@ -10,15 +10,17 @@ from pyspark.sql.column import Column
 from tastemill.errors import ContractError
 from tastemill.tables import Table
 
+OWNER, CONTRACT = "tastemill.dataset", "tastemill.contract"  # table properties
+
 
 def create_sql(name: str, table: Table, dataset: str) -> str:
     """The statement that makes a table: columns, comments, checks and properties."""
     properties = {
-        "tastemill.dataset": dataset,
-        "tastemill.contract": str(table.contract),
+        OWNER: dataset,
+        CONTRACT: str(table.contract),
         **{f"delta.constraints.{k}": v for k, v in table.checks.items()},
     }
-    columns = ", ".join(_column_ddl(f) for f in table.schema)
+    columns = ", ".join(column_ddl(f) for f in table.schema)
     listed = ", ".join(f"'{k}' = '{quoted(v)}'" for k, v in properties.items())
     cluster = f"CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
     return (
@@ -41,8 +43,28 @@ def check_table(
     table: Table, schema: T.StructType, properties: Mapping[str, str], dataset: str
 ) -> None:
     """Raise unless a stored table has the contract's columns, version and owner."""
+    check_owner(table, properties, dataset)
+    stored = contract_of(properties)
+    if stored < table.contract:
+        raise ContractError(
+            f"table {table.name} was written under an older version of its contract",
+            expected=f"version {table.contract}",
+            found=f"version {stored or 'unknown'}",
+            fix=f"tastemill migrate --dataset {dataset} brings all tables to today's",
+        )
+    if stored > table.contract:
+        raise ContractError(
+            f"table {table.name} was written under a newer version of its contract",
+            expected=f"version {table.contract}",
+            found=f"version {stored}",
+            fix="install the tastemill release that wrote it, or name a new warehouse",
+        )
     _check_columns(table, schema, f"table {table.name}")
-    owner = properties.get("tastemill.dataset", dataset)
+
+
+def check_owner(table: Table, properties: Mapping[str, str], dataset: str) -> None:
+    """Raise when the table belongs to another dataset."""
+    owner = properties.get(OWNER, dataset)
     if owner != dataset:
         raise ContractError(
             f"the warehouse holds another dataset (table {table.name})",
@@ -50,14 +72,12 @@ def check_table(
             found=owner,
             fix="name another folder with --warehouse, or run with --dataset " + owner,
         )
-    found = properties.get("tastemill.contract", "")
-    if found != str(table.contract):
-        raise ContractError(
-            f"table {table.name} was written under another version of its contract",
-            expected=f"version {table.contract}",
-            found=f"version {found or 'unknown'}",
-            fix="use the tastemill release that wrote it, or a new warehouse",
-        )
+
+
+def contract_of(properties: Mapping[str, str]) -> int:
+    """The version of the contract that a stored table says it keeps; 0 where it says none."""
+    text = properties.get(CONTRACT, "")
+    return int(text) if text.isdigit() else 0
 
 
 def same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:
@@ -94,7 +114,8 @@ def _check_columns(table: Table, found: T.StructType, what: str) -> None:
     )
 
 
-def _column_ddl(column: T.StructField) -> str:
+def column_ddl(column: T.StructField) -> str:
+    """A column as CREATE TABLE and ADD COLUMNS take it."""
     null = "" if column.nullable else " NOT NULL"
     comment = quoted(str(column.metadata.get("comment", "")))
     return f"`{column.name}` {column.dataType.simpleString()}{null} COMMENT '{comment}'"

@@ -16,10 +16,24 @@ from tastemill.errors import ContractError, UsageError
 from tastemill.tables import Table
 
 # Commits that leave the rows as they were, so that no stage has to run again for them.
-UPKEEP = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "SET TBL", "UNSET TBL", "ADD CONS", "CLUSTER BY")
+UPKEEP = (
+    "CREATE TABLE",
+    "ADD COLUMNS",
+    "OPTIMIZE",
+    "VACUUM",
+    "SET TBL",
+    "UNSET TBL",
+    "ADD CONS",
+    "CLUSTER BY",
+)
 MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "is not a D")
 # Through py4j the named exceptions may surface as plain text only.
-CONFLICTS = ("io.delta.exceptions.Concurrent", "DELTA_CONCURRENT", "MetadataChangedException")
+CONFLICTS = (
+    "io.delta.exceptions.Concurrent",
+    "DELTA_CONCURRENT",
+    "MetadataChangedException",
+    "ProtocolChangedException",  # two make one table
+)
 MAX_ATTEMPTS = 6
 R = TypeVar("R")
 
@@ -48,6 +62,7 @@ class Warehouse:
     dataset: str
     _checked: set[str] = field(default_factory=set, repr=False, compare=False)
     _commits: dict[str, list[Commit]] = field(default_factory=dict, repr=False, compare=False)
+    _checks: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.location.strip():
@@ -108,7 +123,8 @@ class Warehouse:
     def create(self, table: Table) -> bool:
         """Make the table where it isn't there yet, with its contract; say whether it was made."""
         if made := not self.exists(table):
-            self.spark.sql(create_sql(self.name(table), table, self.dataset))
+            statement = create_sql(self.name(table), table, self.dataset)
+            _with_retries(lambda: self.spark.sql(statement))
         self._check(table)
         return made
 
@@ -177,6 +193,41 @@ class Warehouse:
         """The last version that changed rows of the slice (None: of the table), if any did."""
         return last_touch(self.history(table), where)
 
+    def compare_and_set(self, table: Table, row: DataFrame, unchanged: str) -> bool:
+        """Write one row where its key is new, or where the stored row `t` still is as `unchanged`.
+
+        Says whether it was written: not when another writer came first.
+        """
+        view = f"row_{uuid.uuid4().hex}"
+        row.createOrReplaceTempView(view)
+        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
+        try:
+            written = self.spark.sql(
+                f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
+                f"WHEN MATCHED AND {unchanged} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+            ).collect()
+        except Exception as error:
+            if _is_conflict(error):
+                return False
+            raise
+        finally:
+            self.spark.catalog.dropTempView(view)
+        return bool(written[0]["num_affected_rows"])
+
+    def forget(self) -> None:
+        """Read the histories again when they are next asked for: others may have written."""
+        self._commits.clear()
+
+    def before_commit(self, check: Callable[[], None]) -> None:
+        """Call `check` before each commit from now on; what it raises stops the write."""
+        self._checks.append(check)
+
+    def properties(self, table: Table) -> dict[str, str]:
+        """The table's properties: owner, contract, Delta's own."""
+        # DESCRIBE DETAIL would compute the table's size too: half a second instead of 20 ms.
+        shown = self.spark.sql(f"SHOW TBLPROPERTIES {self.name(table)}").collect()
+        return {row["key"]: row["value"] for row in shown}
+
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriter:
         self.create(table)
         check_frame(table, rows)
@@ -190,6 +241,8 @@ class Warehouse:
 
     def _commit(self, table: Table, write: Callable[[], R]) -> R:
         """Write with retries; what was read of the table's history no longer holds."""
+        for check in self._checks:
+            check()
         try:
             return _with_retries(write)
         finally:
@@ -200,10 +253,7 @@ class Warehouse:
         if table.name in self._checked:
             return
         schema = self.spark.read.table(self.name(table)).schema
-        # DESCRIBE DETAIL would compute the table's size too: half a second instead of 20 ms.
-        shown = self.spark.sql(f"SHOW TBLPROPERTIES {self.name(table)}").collect()
-        properties = {row["key"]: row["value"] for row in shown}
-        check_table(table, schema, properties, self.dataset)
+        check_table(table, schema, self.properties(table), self.dataset)
         self._checked.add(table.name)
 
 
@@ -240,8 +290,12 @@ def _with_retries(write: Callable[[], R]) -> R:
         try:
             return write()
         except Exception as error:
-            conflict = any(mark in str(error) for mark in CONFLICTS)
-            if not conflict or attempt == MAX_ATTEMPTS:
+            if not _is_conflict(error) or attempt == MAX_ATTEMPTS:
                 raise
             time.sleep(random.uniform(0.1, 0.4) * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether another writer's commit came first."""
+    return any(mark in str(error) for mark in CONFLICTS)

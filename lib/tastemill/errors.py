@@ -27,6 +27,10 @@ class ContractError(TastemillError):
     """A table whose columns, keys or owner differ from what its contract states."""
 
 
+class BusyError(TastemillError):
+    """Another run works on the warehouse, or has taken over from this one."""
+
+
 class TrainingError(TastemillError):
     """Training stopped: the first line is the worker's own exception."""
 

@@ -5,9 +5,10 @@ import hashlib
 import logging
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -21,6 +22,7 @@ from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, TastemillError, UsageError
+from tastemill.lease import held
 from tastemill.session import build_session
 from tastemill.tables import EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
 from tastemill.times import Times, resolve_times
@@ -64,6 +66,12 @@ def open_warehouse(spark: SparkSession, cfg: Config) -> Warehouse:
 def _of_run(spark: SparkSession, where: str, dataset: str, run_id: str) -> Warehouse:
     """One object for all stages of a run: each table is held against its contract once."""
     return Warehouse(spark, where, dataset)
+
+
+def named(cfg: Config) -> Config:
+    """The configuration of a call, with an id of its own."""
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return cfg.model_copy(update={"run": cfg.run.model_copy(update={"run_id": run_id})})
 
 
 def location(cfg: Config) -> str:
@@ -191,8 +199,10 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     log.setLevel(logging.INFO)
     try:
         given = (*args.set, *place_settings(args.data, args.warehouse))
-        cfg = load_config(Request(args.dataset, args.env, args.conf, args.params, given))
-        run_job(name, run, build_session(cfg.session, f"tastemill {name}"), cfg)
+        cfg = named(load_config(Request(args.dataset, args.env, args.conf, args.params, given)))
+        spark = build_session(cfg.session, f"tastemill {name}")
+        with held(open_warehouse(spark, cfg), cfg.run.run_id):
+            run_job(name, run, spark, cfg)
     except TastemillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -9,8 +9,11 @@ from pyspark.sql.window import Window as W
 
 from tastemill import job, tables
 from tastemill.config.load import Config, Request, load_config
+from tastemill.errors import BusyError
 from tastemill.jobs import evaluate
-from tastemill.line.runner import Record, Run
+from tastemill.lease import Holder, Lease
+from tastemill.line.books import Record
+from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.testing.toy import write_movielens
 from tastemill.testing.versions import table_versions
@@ -109,6 +112,21 @@ def test_a_second_run_is_idle(
     assert after.pop("runs") == before.pop("runs") + 1
     assert after == before
     assert second.models == first.models
+
+
+def test_while_another_run_works_only_an_idle_one_gets_through(
+    spark: SparkSession, folder: Path, first: Run
+) -> None:
+    elsewhere = Lease(first.warehouse, Holder("somebody elsewhere", "another boot", "1 1"))
+    elsewhere.take()
+    try:
+        before = table_versions(first.warehouse)
+        with pytest.raises(BusyError, match="somebody elsewhere, since 20"):
+            run_line(spark, config(folder, "als.rank=5"))
+        assert table_versions(first.warehouse) == before
+        assert not run_line(spark, config(folder)).worked
+    finally:
+        elsewhere.give_back()
 
 
 def test_a_changed_setting_runs_what_depends_on_it(

@@ -1,4 +1,4 @@
-"""Does or skips the stages of a line and keeps the books in `runs`.
+"""Does or skips the stages of a line.
 
 A stage whose key was done before, and whose outputs still stand as it left them, is skipped.
 """
@@ -6,19 +6,19 @@ A stage whose key was done before, and whose outputs still stand as it left them
 import importlib
 import json
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Protocol, cast
+from datetime import datetime
+from typing import Protocol, cast
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config, as_values
+from tastemill.lease import Holder, Lease
+from tastemill.line.books import Entry, Header, Record, known_settings, read_past, write
+from tastemill.line.environment import environment
 from tastemill.line.stages import (
     JUDGED,
     TRAINING,
@@ -29,7 +29,6 @@ from tastemill.line.stages import (
     stage_key,
     times_key,
 )
-from tastemill.parallel import at_once
 from tastemill.tables import Table
 from tastemill.times import Times
 
@@ -47,22 +46,6 @@ class Observer(Protocol):
         """A stage was done or skipped, or failed."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """What `runs` keeps of a stage."""
-
-    status: str
-    key: str
-    inputs: Mapping[str, int] = field(default_factory=dict)
-    outputs: Mapping[str, int] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
-    rows: int | None = None
-    seconds: float = 0.0
-    error: str | None = None
-    detail: str = ""
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
 @dataclass
 class Run:
     """One call of the line on one warehouse."""
@@ -71,51 +54,63 @@ class Run:
     cfg: Config
     command: str
     observer: Observer
-    records: list[tuple[str, Purpose, Record]] = field(default_factory=list)
+    records: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-        named = self.cfg.run.model_copy(update={"run_id": self.run_id})
-        self.cfg = self.cfg.model_copy(update={"run": named})
+        self.cfg = job.named(self.cfg)
+        self.run_id = self.cfg.run.run_id
         self.warehouse = job.open_warehouse(self.spark, self.cfg)
-        self.done: dict[str, Record] = {}  # by stage key, the last time it was done
-        self.run_seq = self.cfg.run.run_seq or 1
-        if self.warehouse.exists(tables.RUNS):
-            # All that skipping asks of the tables, asked for at once.
-            history = (partial(self.warehouse.history, table) for table in tables.ALL)
-            at_once(self.spark, self._read_books, *history)
+        self.lease = Lease(self.warehouse, Holder.here(self.run_id))
         self.models: dict[Purpose, dict[str, str]] = {"backtest": {}, "production": {}}
         self.written, self.unwritten_s = 0, 0.0
         self.times_key: str | None = None  # where the times were found and not given
+        self._read_past()
 
     def execute(self, plan: Plan) -> None:
-        """Run or skip every stage; write to `runs` now and then, and at the end."""
-        done = {} if plan.force else self.done
+        """Run or skip every stage; write to `runs` now and then, and at the end.
+
+        Raises:
+            BusyError: a stage has to run, and another run works on the warehouse.
+        """
         stages = plan.stages(self.cfg)
-        for number, (purpose, name) in enumerate(stages, 1):
-            self.observer.started(name, purpose, number, len(stages))
-            record = self._stage(name, purpose, done)
-            self.records.append((name, purpose, record))
-            self.observer.finished(name, purpose, record)
-            self.unwritten_s += record.seconds
-            # A run that is killed later goes on from here. Each write costs a second.
-            if self.unwritten_s >= AT_MOST_LOST_S:
-                self._write_records()
-        self._write_records()
+        self.warehouse.before_commit(self.lease.check)
+        try:
+            for number, (purpose, name) in enumerate(stages, 1):
+                self.observer.started(name, purpose, number, len(stages))
+                record = self._stage(name, purpose, force=plan.force)
+                self.records.append((name, purpose, record))
+                self.observer.finished(name, purpose, record)
+                self.unwritten_s += record.seconds
+                # A run that is killed later goes on from here. Each write costs a second.
+                if self.unwritten_s >= AT_MOST_LOST_S:
+                    self._write_records()
+            self._write_records()
+        finally:
+            self.lease.give_back()
 
     @property
     def worked(self) -> bool:
         """Whether any stage was not skipped."""
         return any(record.status != "skipped" for _, _, record in self.records)
 
-    def _stage(self, name: str, purpose: Purpose, done: Mapping[str, Record]) -> Record:
+    def _read_past(self) -> None:
+        self.past = read_past(self.warehouse)
+        self.run_seq = self.cfg.run.run_seq or self.past.last_seq + 1
+
+    def _stage(self, name: str, purpose: Purpose, *, force: bool) -> Record:
         module = cast(JobModule, importlib.import_module(f"tastemill.jobs.{name}"))
         cfg = self._config(name, purpose)
         inputs = self._versions(module.INPUTS, cfg, {})
         key = stage_key(name, module, cfg, inputs)
-        before = done.get(key)
+        before = None if force else self.past.done.get(key)
         if before is not None and self._stands(before):
             record = Record("skipped", key, inputs, before.outputs, before.models, before.rows)
+        elif not self.lease.held:
+            # The first stage that has work; another run may have done it before the lease was free.
+            self.lease.take()
+            self.warehouse.forget()
+            self._read_past()
+            return self._stage(name, purpose, force=force)
         else:
             record = self._run(name, module, cfg, Record("done", key, inputs))
         if name in TRAINING:
@@ -174,12 +169,10 @@ class Run:
         if any(job.given_times(cfg)):
             return job.times_of(self.warehouse, cfg)
         self.times_key = times_key(cfg, self.warehouse.data_version(tables.EVENTS))
-        same = F.get_json_object("settings", "$.times_key") == self.times_key
-        known = self.warehouse.read_or_empty(tables.RUNS).where(same)
-        row = known.select("settings").first()
-        if row is None:
+        known = known_settings(self.warehouse, self.times_key)
+        if known is None:
             return job.times_of(self.warehouse, cfg)
-        found = json.loads(row["settings"])["run"]
+        found = known["run"]
         return Times(*(datetime.fromisoformat(found[at.name]) for at in fields(Times)))
 
     def _versions(
@@ -202,44 +195,11 @@ class Run:
                 return False
         return True
 
-    def _read_books(self) -> None:
-        """The number of this run, and how every stage was last done, in one query."""
-        kept = F.struct("input_versions", "output_versions", "models", "rows")
-        when_done = F.when(F.col("status") == "done", F.col("run_seq"))
-        stages = self.warehouse.read(tables.RUNS).groupBy("stage_key")
-        rows = stages.agg(
-            F.max("run_seq").alias("last"), F.max_by(kept, when_done).alias("done")
-        ).collect()
-        self.done = {
-            r["stage_key"]: Record("done", r["stage_key"], *r["done"]) for r in rows if r["done"]
-        }
-        self.run_seq = self.cfg.run.run_seq or 1 + max((r["last"] for r in rows), default=0)
-
     def _write_records(self) -> None:
         fresh = self.records[self.written :]
         if not fresh:
             return
         settings = json.dumps({**as_values(self.cfg), "times_key": self.times_key}, sort_keys=True)
-        rows = [self._row(*entry, settings) for entry in fresh]
-        frame = self.spark.createDataFrame(rows, tables.RUNS.schema)
-        self.warehouse.append_once(tables.RUNS, frame, f"run-{self.run_id}", self.written)
+        header = Header(self.run_id, self.run_seq, self.command, settings, environment(self.spark))
+        write(self.warehouse, header, fresh, self.written)
         self.written, self.unwritten_s = len(self.records), 0.0
-
-    def _row(self, stage: str, purpose: Purpose, record: Record, settings: str) -> tuple[Any, ...]:
-        return (
-            self.run_id,
-            self.run_seq,
-            stage,
-            purpose,
-            record.status,
-            record.key,
-            dict(record.inputs),
-            dict(record.outputs),
-            dict(record.models),
-            record.rows,
-            record.seconds,
-            record.error,
-            self.command,
-            settings,
-            record.started_at,
-        )

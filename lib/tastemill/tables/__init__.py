@@ -13,7 +13,7 @@ from tastemill.tables.raw import (
     USER_INDEX,
     USERS,
 )
-from tastemill.tables.runs import RUNS
+from tastemill.tables.runs import LEASES, RUNS
 from tastemill.tables.table import Table
 
 ALL: tuple[Table, ...] = (
@@ -37,6 +37,7 @@ ALL: tuple[Table, ...] = (
     BACKTEST_LISTS,
     METRICS,
     RUNS,
+    LEASES,
 )
 BY_NAME = {table.name: table for table in ALL}
 
@@ -53,6 +54,7 @@ __all__ = [
     "ITEM_FACTORS",
     "ITEM_INDEX",
     "ITEM_PROFILES",
+    "LEASES",
     "METRICS",
     "MODELS",
     "QUARANTINE",

@@ -2,7 +2,18 @@
 
 from pyspark.sql import types as T
 
-from tastemill.tables.table import DATE, DOUBLE, FINITE, INT, LONG, STRING, TIME, Table, schema
+from tastemill.tables.table import (
+    DATE,
+    DOUBLE,
+    FINITE,
+    INT,
+    LONG,
+    STRING,
+    TEXTS,
+    TIME,
+    Table,
+    schema,
+)
 
 EVENTS = Table(
     "events",
@@ -63,7 +74,7 @@ USERS = Table(
         ("age", STRING, "age or age band as the source gives it"),
         ("gender", STRING, "as the source gives it"),
         ("occupation", STRING, "as the source gives it"),
-        ("attributes", T.MapType(STRING, STRING), "everything else the source tells"),
+        ("attributes", TEXTS, "everything else the source tells"),
         ("updated_at", TIME, "when the source last changed it; null when not known"),
     ),
     keys=("user_id",),
@@ -79,7 +90,7 @@ ITEMS = Table(
         ("categories", T.ArrayType(STRING), "categories or genres, in the source's order"),
         ("price", DOUBLE, "in the source's currency"),
         ("released_on", DATE, "first day it could be had"),
-        ("attributes", T.MapType(STRING, STRING), "everything else the source tells"),
+        ("attributes", TEXTS, "everything else the source tells"),
         ("updated_at", TIME, "when the source last changed it; null when not known"),
     ),
     keys=("item_id",),

@@ -9,6 +9,7 @@ STRING, INT, LONG, DOUBLE = T.StringType(), T.IntegerType(), T.LongType(), T.Dou
 TIME, DATE = T.TimestampType(), T.DateType()
 VECTOR = T.ArrayType(T.FloatType())
 VERSIONS = T.MapType(STRING, LONG)
+TEXTS = T.MapType(STRING, STRING)
 
 FINITE = "{0} IS NULL OR ({0} > double('-Infinity') AND {0} < double('Infinity'))"
 
