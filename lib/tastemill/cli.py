@@ -59,6 +59,10 @@ def run(
     first: Annotated[str | None, typer.Option("--from", help="First stage.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last stage.")] = None,
     force: Annotated[bool, typer.Option(help="Do every stage again.")] = False,
+    repro: Annotated[
+        str | None,
+        typer.Option(help="Do a run's backtest again, in a scratch folder, and compare."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole line; stages whose inputs and settings are unchanged are skipped.
@@ -70,7 +74,15 @@ def run(
 
     layers = {"params": params} if params else {}
     cfg = config(dataset, data, warehouse, env, conf, *(settings or []), **layers)
-    run_and_show(cfg, Plan(first, last, force), as_json=as_json)
+    if repro is None:
+        run_and_show(cfg, Plan(first, last, force), as_json=as_json)
+        return
+    if params or settings or first or last or force:
+        raise UsageError("--repro takes the run's own settings", fix="leave out the others")
+    from tastemill.line.show import repro_and_show  # noqa: PLC0415
+
+    if not repro_and_show(cfg, repro, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command("job", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -4,7 +4,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -54,12 +54,21 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Pins:
+    """Tables of another warehouse, read as of a version of each and never written."""
+
+    location: str
+    versions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Warehouse:
     """All tables of one dataset under one path, URI or `catalog.schema`."""
 
     spark: SparkSession
     location: str
     dataset: str
+    pins: Pins | None = None
     _checked: set[str] = field(default_factory=set, repr=False, compare=False)
     _commits: dict[str, list[Commit]] = field(default_factory=dict, repr=False, compare=False)
     _checks: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
@@ -71,18 +80,25 @@ class Warehouse:
     @property
     def is_catalog(self) -> bool:
         """Whether the location is `catalog.schema` and not a path."""
-        parts = self.location.split(".")
-        return len(parts) == 2 and all(p.isidentifier() for p in parts)
+        return _is_catalog(self.location)
+
+    def pin(self, table: Table) -> int | None:
+        """The version at which a table of another warehouse is read; None for one of its own."""
+        return self.pins.versions.get(table.name) if self.pins else None
 
     def name(self, table: Table) -> str:
         """The table's name in SQL, quoted."""
-        if self.is_catalog:
-            return ".".join(f"`{p}`" for p in (*self.location.split("."), table.name))
+        place = self._place(table)
+        if _is_catalog(place):
+            return ".".join(f"`{p}`" for p in (*place.split("."), table.name))
         return "delta.`" + self.path(table).replace("`", "``") + "`"
 
     def path(self, table: Table) -> str:
         """Where a table of a path warehouse lies."""
-        return f"{self.location.rstrip('/')}/{table.name}"
+        return f"{self._place(table).rstrip('/')}/{table.name}"
+
+    def _place(self, table: Table) -> str:
+        return self.pins.location if self.pins and self.pin(table) is not None else self.location
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been made."""
@@ -109,9 +125,22 @@ class Warehouse:
                 fix="run what makes it: tastemill run, or tastemill job NAME",
             )
         self._check(table)
-        pinned = "" if version is None else f" VERSION AS OF {int(version)}"
-        rows = self.spark.sql(f"SELECT * FROM {self.name(table)}{pinned}")
+        rows = self._at(table, self.pin(table) if version is None else version)
         return rows if where is None else rows.where(F.col(str(table.slice_by)) == where)
+
+    def _at(self, table: Table, version: int | None) -> DataFrame:
+        pinned = "" if version is None else f" VERSION AS OF {int(version)}"
+        return self.spark.sql(f"SELECT * FROM {self.name(table)}{pinned}")
+
+    def is_kept(self, table: Table, version: int) -> bool:
+        """Whether a version can still be read: its commit is known and its files are there."""
+        if version not in {commit.version for commit in self.history(table)}:
+            return False
+        # What stands today can't have been vacuumed: only the others are looked for.
+        former = set(self._at(table, version).inputFiles()) - set(
+            self._at(table, None).inputFiles()
+        )
+        return all(_is_there(self.spark, file) for file in former)
 
     def read_or_empty(self, table: Table) -> DataFrame:
         """Read a table, or an empty frame of its schema where it was never made."""
@@ -184,8 +213,11 @@ class Warehouse:
                 return []
             rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
             wanted = rows.select("version", "operation", "userMetadata").collect()
+            last = self.pin(table)
             self._commits[table.name] = [
-                Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted
+                Commit(r["version"], r["operation"], _slices(r["userMetadata"]))
+                for r in wanted
+                if last is None or r["version"] <= last
             ]
         return self._commits[table.name]
 
@@ -241,6 +273,8 @@ class Warehouse:
 
     def _commit(self, table: Table, write: Callable[[], R]) -> R:
         """Write with retries; what was read of the table's history no longer holds."""
+        if self.pin(table) is not None:
+            raise ContractError(f"table {table.name} is another warehouse's and only read here")
         for check in self._checks:
             check()
         try:
@@ -255,6 +289,19 @@ class Warehouse:
         schema = self.spark.read.table(self.name(table)).schema
         check_table(table, schema, self.properties(table), self.dataset)
         self._checked.add(table.name)
+
+
+def _is_catalog(location: str) -> bool:
+    parts = location.split(".")
+    return len(parts) == 2 and all(p.isidentifier() for p in parts)
+
+
+def _is_there(spark: SparkSession, file: str) -> bool:
+    """Whether a file exists on whatever file system its URI names."""
+    jvm, context = spark._jvm, spark.sparkContext._jsc
+    assert jvm is not None
+    path = jvm.org.apache.hadoop.fs.Path(file)
+    return bool(path.getFileSystem(context.hadoopConfiguration()).exists(path))
 
 
 def last_touch(commits: Sequence[Commit], where: str | None) -> int | None:

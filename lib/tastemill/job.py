@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from tastemill import models
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
-from tastemill.delta import Warehouse
+from tastemill.delta import Pins, Warehouse
 from tastemill.errors import ContractError, TastemillError, UsageError
 from tastemill.lease import held
 from tastemill.session import build_session
@@ -58,14 +58,32 @@ def open_warehouse(spark: SparkSession, cfg: Config) -> Warehouse:
     """The warehouse of the configured dataset."""
     if not cfg.dataset.name:
         raise UsageError("no dataset named", fix="name one with --dataset")
-    place = (spark, location(cfg), cfg.dataset.name)
-    return _of_run(*place, cfg.run.run_id) if cfg.run.run_id else Warehouse(*place)
+    pins = tuple(sorted(cfg.run.pins.items()))
+    place = (spark, location(cfg), cfg.dataset.name, cfg.run.pinned_from, pins)
+    return _of_run(*place, cfg.run.run_id) if cfg.run.run_id else _warehouse(*place)
 
 
 @lru_cache(maxsize=1)
-def _of_run(spark: SparkSession, where: str, dataset: str, run_id: str) -> Warehouse:
+def _of_run(
+    spark: SparkSession,
+    where: str,
+    dataset: str,
+    pinned_from: str,
+    pins: tuple[tuple[str, int], ...],
+    run_id: str,
+) -> Warehouse:
     """One object for all stages of a run: each table is held against its contract once."""
-    return Warehouse(spark, where, dataset)
+    return _warehouse(spark, where, dataset, pinned_from, pins)
+
+
+def _warehouse(
+    spark: SparkSession,
+    where: str,
+    dataset: str,
+    pinned_from: str,
+    pins: tuple[tuple[str, int], ...],
+) -> Warehouse:
+    return Warehouse(spark, where, dataset, Pins(pinned_from, dict(pins)) if pins else None)
 
 
 def named(cfg: Config) -> Config:

@@ -41,6 +41,12 @@ def test_every_row_once_over_all_ranks(make_feed: MakeFeed, kind: str, world: in
     assert {len(part) for part in parts} == {6}  # ceil(21 / 4), on every rank
 
 
+@pytest.mark.parametrize("name", ["käse und brot", "50% #1 a?b", "a%20b"])
+def test_a_folder_of_any_name(make_feed: MakeFeed, kind: str, name: str) -> None:
+    spec = make_feed([10, 3], name=name)
+    assert sorted(_labels(_read(spec, kind, Shard(batch_size=4)))) == list(range(13))
+
+
 def test_a_step_holds_at_most_a_batch_and_sees_every_shard(make_feed: MakeFeed, kind: str) -> None:
     spec = make_feed([12, 4])
     sizes = [

@@ -52,6 +52,13 @@ def test_a_feed_holds_the_rows_in_row_groups_for_every_process(
     assert sorted(found) == sorted((u, i, label) for _, u, i, label, *_ in ROWS)
 
 
+@pytest.mark.parametrize("name", ["käse und brot", "50% #1", "a%20b"])
+def test_a_folder_of_any_name(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    spec = _write(_examples(spark), tmp_path / name / "k")
+    assert spec.rows == 20
+    assert read_feed(tmp_path / name / "k") == spec
+
+
 def test_files_are_float32_and_nothing_else_is_left(spark: SparkSession, tmp_path: Path) -> None:
     spec = _write(_examples(spark), tmp_path / "feeds" / "k")
     types = {f.name: str(f.type) for f in pq.read_schema(Path(spec.folder) / spec.files[0])}

@@ -65,6 +65,19 @@ def load_config(request: Request) -> Config:
         UsageError: names the key, the file that set it, what was expected and what was found.
     """
     values, origins = merged(_layers(request))
+    return _validated(values, origins)
+
+
+def config_of(values: Values, origin: str) -> Config:
+    """The configuration of recorded values.
+
+    Raises:
+        UsageError: a key that this release doesn't know, or a value that it refuses.
+    """
+    return _validated(values, dict.fromkeys(values, origin))
+
+
+def _validated(values: Values, origins: dict[str, str]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -37,6 +37,10 @@ class RunConfig(Section):
     refit: bool = Field(True, description="Fit the chosen model again on everything and publish.")
     run_id: str = Field("", description="Set by the runner.")
     run_seq: int = Field(0, description="Set by the runner; 0: the next number.")
+    pins: dict[str, int] = Field(
+        default_factory=dict, description="Set by --repro: versions of tables of `pinned_from`."
+    )
+    pinned_from: str = Field("", description="Set by --repro: the warehouse that is read only.")
     models: dict[str, str] = Field(
         default_factory=dict, description="Model ids by kind; empty: the newest of the purpose."
     )

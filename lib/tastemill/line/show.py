@@ -2,10 +2,12 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from tastemill import console, job, views
 from tastemill.config.load import Config
+from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.parallel import at_once
@@ -44,6 +46,31 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     )
     if report.exists():
         console.out.print(f"report: {report}", highlight=False, soft_wrap=True)
+
+
+def repro_and_show(cfg: Config, run_id: str, *, as_json: bool = False) -> bool:
+    """Do a run's backtest again and print how it compares; say whether it came out again."""
+    with console.StageProgress(quiet=as_json) as progress:
+        outcome = repro(build_session(cfg.session), cfg, run_id, progress)
+    if as_json:
+        facts = {"equal": outcome.is_equal, "close": outcome.is_close, "holds": outcome.holds}
+        print(json.dumps({**asdict(outcome), **facts}))
+        return outcome.holds
+    console.show(f"Run {run_id} done again", outcome.tables)
+    for line in outcome.conditions:
+        console.out.print(f"differs: {line}", highlight=False, soft_wrap=True)
+    console.out.print(_verdict(outcome))
+    return outcome.holds
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.is_equal:
+        return "equal to the bit"
+    if outcome.holds:
+        return f"conditions differ; metrics and losses are within {TOLERANCE}"
+    if outcome.conditions:
+        return f"conditions differ, and metrics or losses by more than {TOLERANCE}"
+    return "not equal, though the conditions are the same"
 
 
 def report_of(run: Run) -> Path:

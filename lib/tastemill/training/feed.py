@@ -7,9 +7,11 @@ on every rank, an order that follows from (seed, epoch, rank), and a count again
 
 import hashlib
 import math
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -272,24 +274,37 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
     state = np.random.SeedSequence((shard.seed, epoch)).generate_state(1)[0]
     from petastorm.reader import make_batch_reader  # noqa: PLC0415 - takes a second
 
-    reader = make_batch_reader(
-        [f"file://{spec.folder}/{name}" for name in spec.files],
-        schema_fields=[f"^{name}$" for name in COLUMNS],
-        reader_pool_type="dummy",
-        num_epochs=None,
-        shuffle_row_groups=shard.shuffle,
-        # Petastorm takes seed 0 for "no seed".
-        seed=int(state % (2**31 - 1)) + 1,
-        cur_shard=shard.rank,
-        shard_count=shard.world,
-    )
-    try:
-        for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
-            yield next(reader)._asdict()
-    # Its context manager does the same, and prints a line each time.
-    finally:
-        reader.stop()
-        reader.join()
+    with _in_a_uri(spec.folder) as folder:
+        reader = make_batch_reader(
+            [f"file://{folder}/{name}" for name in spec.files],
+            schema_fields=[f"^{name}$" for name in COLUMNS],
+            reader_pool_type="dummy",
+            num_epochs=None,
+            shuffle_row_groups=shard.shuffle,
+            # Petastorm takes seed 0 for "no seed".
+            seed=int(state % (2**31 - 1)) + 1,
+            cur_shard=shard.rank,
+            shard_count=shard.world,
+        )
+        try:
+            for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
+                yield next(reader)._asdict()
+        # Its context manager does the same, and prints a line each time.
+        finally:
+            reader.stop()
+            reader.join()
+
+
+@contextmanager
+def _in_a_uri(folder: str) -> Iterator[str]:
+    """The folder under a name that Petastorm finds: it cuts what it opens at these two signs."""
+    if not set("#?") & set(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tastemill-") as plain:
+        link = Path(plain) / "feed"
+        link.symlink_to(folder, target_is_directory=True)
+        yield str(link)
 
 
 READERS: dict[str, GroupReader] = {"petastorm": _petastorm_groups, "pyarrow": _arrow_groups}

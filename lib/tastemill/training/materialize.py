@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, Row, SparkSession
@@ -248,6 +249,8 @@ def _register(spark: SparkSession, spec: FeedSpec) -> None:
 
     # It advises files of 50 MB; a feed has as many as the processes need.
     logging.getLogger("petastorm.spark.spark_dataset_converter").setLevel(logging.ERROR)
+    if quote(spec.folder) != spec.folder:
+        return  # it looks for the files under the names that URIs have, which aren't theirs
     if spark.conf.get(CACHE_CONF, None) is None:
         spark.conf.set(CACHE_CONF, f"file://{Path(spec.folder).parent}")
     found = len(make_spark_converter(f"file://{spec.folder}"))
