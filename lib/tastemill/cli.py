@@ -90,10 +90,10 @@ def job_command(context: typer.Context, name: str) -> None:
     """Run one job: tastemill job build_profiles --dataset NAME [--data DIR] [--set KEY=VALUE …]."""
     import importlib  # noqa: PLC0415
 
-    from tastemill.line.stages import BACKTEST  # noqa: PLC0415
+    from tastemill.line.stages import BACKTEST, UPKEEP  # noqa: PLC0415
 
-    if name not in BACKTEST:
-        raise UsageError(f"no job {name}", expected=", ".join(BACKTEST))
+    if name not in (*BACKTEST, *UPKEEP):
+        raise UsageError(f"no job {name}", expected=", ".join((*BACKTEST, *UPKEEP)))
     module = importlib.import_module(f"tastemill.jobs.{name}")
     raise typer.Exit(module.main(context.args))
 

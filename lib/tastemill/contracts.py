@@ -11,6 +11,7 @@ from tastemill.errors import ContractError
 from tastemill.tables import Table
 
 OWNER, CONTRACT = "tastemill.dataset", "tastemill.contract"  # table properties
+RETENTION_DAYS = 30
 
 
 def create_sql(name: str, table: Table, dataset: str) -> str:
@@ -18,6 +19,7 @@ def create_sql(name: str, table: Table, dataset: str) -> str:
     properties = {
         OWNER: dataset,
         CONTRACT: str(table.contract),
+        **retention(RETENTION_DAYS),
         **{f"delta.constraints.{k}": v for k, v in table.checks.items()},
     }
     columns = ", ".join(column_ddl(f) for f in table.schema)
@@ -27,6 +29,15 @@ def create_sql(name: str, table: Table, dataset: str) -> str:
         f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA {cluster} "
         f"COMMENT '{quoted(table.row)}' TBLPROPERTIES ({listed})"
     )
+
+
+def retention(days: float) -> dict[str, str]:
+    """The properties by which Delta keeps old versions so long, and lets them be read.
+
+    Of the hours that VACUUM itself is told Delta heeds none but 0.
+    """
+    kept = f"interval {round(days * 24)} hours"
+    return {f"delta.{name}RetentionDuration": kept for name in ("log", "deletedFile")}
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,14 @@ from typing import TypeVar
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill.contracts import check_frame, check_table, create_sql, quoted, same_content
+from tastemill.contracts import (
+    check_frame,
+    check_table,
+    create_sql,
+    quoted,
+    retention,
+    same_content,
+)
 from tastemill.errors import ContractError, UsageError
 from tastemill.tables import Table
 
@@ -34,6 +41,7 @@ CONFLICTS = (
     "MetadataChangedException",
     "ProtocolChangedException",  # two make one table
 )
+TOO_OLD = "BEYOND_DELETED_FILE_RETENTION"
 MAX_ATTEMPTS = 6
 R = TypeVar("R")
 
@@ -129,18 +137,30 @@ class Warehouse:
         return rows if where is None else rows.where(F.col(str(table.slice_by)) == where)
 
     def _at(self, table: Table, version: int | None) -> DataFrame:
-        pinned = "" if version is None else f" VERSION AS OF {int(version)}"
+        # Delta gives nothing older than the retention by number, even what still is the newest.
+        newest = version is None or version == self._all_commits(table)[0].version
+        pinned = "" if newest else f" VERSION AS OF {version}"
         return self.spark.sql(f"SELECT * FROM {self.name(table)}{pinned}")
 
-    def is_kept(self, table: Table, version: int) -> bool:
-        """Whether a version can still be read: its commit is known and its files are there."""
-        if version not in {commit.version for commit in self.history(table)}:
-            return False
+    def kept_version(self, table: Table, version: int, where: str | None = None) -> int | None:
+        """The newest version at which a slice is as it was at `version`; None when it is gone.
+
+        Gone: its commit isn't known any more, or some of its files were vacuumed.
+        """
+        commits = self.history(table)
+        if version not in {commit.version for commit in commits}:
+            return None
+        changed = [c.version for c in commits if c.version > version and c.touches(where)]
+        last = min(changed) - 1 if changed else commits[0].version
+        try:
+            files = set(self._at(table, last).inputFiles())
+        except Exception as error:
+            if TOO_OLD in str(error):
+                return None
+            raise
         # What stands today can't have been vacuumed: only the others are looked for.
-        former = set(self._at(table, version).inputFiles()) - set(
-            self._at(table, None).inputFiles()
-        )
-        return all(_is_there(self.spark, file) for file in former)
+        files -= set(self._at(table, None).inputFiles())
+        return last if all(_is_there(self.spark, file) for file in files) else None
 
     def read_or_empty(self, table: Table) -> DataFrame:
         """Read a table, or an empty frame of its schema where it was never made."""
@@ -208,16 +228,17 @@ class Warehouse:
         Read once, and again when this object has written the table. Commits of others in between
         are missed, and a stage that read their rows runs again the next time.
         """
+        last = self.pin(table)
+        return [c for c in self._all_commits(table) if last is None or c.version <= last]
+
+    def _all_commits(self, table: Table) -> list[Commit]:
         if table.name not in self._commits:
             if not self.exists(table):
                 return []
             rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
             wanted = rows.select("version", "operation", "userMetadata").collect()
-            last = self.pin(table)
             self._commits[table.name] = [
-                Commit(r["version"], r["operation"], _slices(r["userMetadata"]))
-                for r in wanted
-                if last is None or r["version"] <= last
+                Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted
             ]
         return self._commits[table.name]
 
@@ -249,6 +270,22 @@ class Warehouse:
     def forget(self) -> None:
         """Read the histories again when they are next asked for: others may have written."""
         self._commits.clear()
+
+    def optimize(self, table: Table) -> int:
+        """Write small files together, by the table's clustering; return how many went."""
+        self._check(table)
+        done = self._commit(table, lambda: self.spark.sql(f"OPTIMIZE {self.name(table)}").collect())
+        return int(done[0]["metrics"]["numFilesRemoved"])
+
+    def vacuum(self, table: Table, days: float) -> None:
+        """Delete files that only versions older than so many days need; the log is kept as long."""
+        self._check(table)
+        wanted = retention(days)
+        found = self.properties(table)
+        if any(found.get(key) != value for key, value in wanted.items()):
+            listed = ", ".join(f"'{key}' = '{value}'" for key, value in wanted.items())
+            self.spark.sql(f"ALTER TABLE {self.name(table)} SET TBLPROPERTIES ({listed})")
+        self._commit(table, lambda: self.spark.sql(f"VACUUM {self.name(table)}").collect())
 
     def before_commit(self, check: Callable[[], None]) -> None:
         """Call `check` before each commit from now on; what it raises stops the write."""

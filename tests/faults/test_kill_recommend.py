@@ -16,7 +16,7 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.jobs import build_profiles, ingest, recommend, train_baselines
 from tastemill.testing.toy import write_movielens
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 # One partition is written at once, the others sleep: the kill always comes between data and commit.
 CHILD = """

@@ -1,8 +1,12 @@
 """The line from files to lists on a made-up data set: what it writes, and what it leaves alone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
@@ -97,6 +101,31 @@ def test_metrics_cover_every_model(first: Run) -> None:
     assert all(r.low <= r.value <= r.high for r in rows)
     rated = {r.model_id.rsplit("-", 1)[0] for r in stored.where("metric = 'rmse'").collect()}
     assert rated == {"bias", "als_explicit"}
+
+
+@pytest.mark.parametrize("table", [tables.RECOMMENDATIONS, tables.USER_PROFILES, tables.METRICS])
+def test_other_readers_see_the_same_rows(first: Run, table: tables.Table) -> None:
+    place = first.warehouse.path(table)
+    ours = sorted(map(as_plain, first.warehouse.read(table).toArrow().to_pylist()), key=repr)
+    rust = DeltaTable(place)
+    assert sorted(map(as_plain, rust.to_pyarrow_table().to_pylist()), key=repr) == ours
+    assert sorted(map(as_plain, pl.read_delta(place).to_dicts()), key=repr) == ours
+    assert rust.protocol().min_reader_version == 1
+
+
+def as_plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with maps as dictionaries and times as UTC, however a reader hands them over."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, list) and value and isinstance(value[0], tuple):
+            return dict(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "key" in value[0]:
+            return {pair["key"]: pair["value"] for pair in value}
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC)
+        return value
+
+    return {name: plain(value) for name, value in sorted(row.items())}
 
 
 def test_a_second_run_is_idle(

@@ -27,6 +27,7 @@ from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
 from tastemill.sources.config import IngestConfig
 from tastemill.training.config import DeepConfig
+from tastemill.upkeep.config import MaintainConfig
 
 
 class Config(Section):
@@ -44,6 +45,7 @@ class Config(Section):
     deep: DeepConfig = DeepConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    maintain: MaintainConfig = MaintainConfig()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +58,8 @@ COMPARED = (
         "value",
     ),
 )
+
+MADE = {what.table.name for what in COMPARED}
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,14 @@ def repro(spark: SparkSession, cfg: Config, run_id: str, observer: Observer) -> 
     """
     live = job.open_warehouse(spark, cfg)
     then = recorded(live, run_id)
-    _refuse_gaps(live, then)
+    kept = _kept(live, then)
     outcome = Outcome(run_id, differences(then.environment, environment(spark)))
     with _scratch(cfg, run_id) as folder:
-        again = Run(spark, _config(then, live, folder), f"repro of {run_id}", observer)
+        again = Run(spark, _config(then, kept, live, folder), f"repro of {run_id}", observer)
         left_out = frozenset(BACKTEST) - frozenset(then.stages)
         again.execute(Plan(leave_out=left_out))
         for what in COMPARED:
-            row = _compare(live, again.warehouse, what, then, again.models["backtest"])
+            row = _compare(live, again.warehouse, what, kept, then.models, again.models["backtest"])
             outcome.tables += [row] if row else []
     return outcome
 
@@ -144,21 +147,28 @@ def recorded(warehouse: Warehouse, run_id: str) -> Recorded:
     )
 
 
-def _refuse_gaps(live: Warehouse, then: Recorded) -> None:
-    """Raise when a version that is needed was vacuumed."""
-    made = {what.table.name for what in COMPARED}
-    needed = {**{k: v for k, v in then.inputs.items() if _table(k) not in made}, **then.outputs}
-    gone = [
-        f"{label} at version {version}"
-        for label, version in sorted(needed.items())
-        if not live.is_kept(tables.BY_NAME[_table(label)], version)
-    ]
+def _kept(live: Warehouse, then: Recorded) -> dict[str, int]:
+    """Label to the version at which everything that the run read and wrote can still be read.
+
+    Raises:
+        ContractError: something was vacuumed.
+    """
+    needed = {**{k: v for k, v in then.inputs.items() if _table(k) not in MADE}, **then.outputs}
+    kept, gone = {}, []
+    for label, version in sorted(needed.items()):
+        name, _, where = label.rstrip("]").partition("[")
+        found = live.kept_version(tables.BY_NAME[name], version, where or None)
+        if found is None:
+            gone.append(f"{label} at version {version}")
+        else:
+            kept[label] = found
     if gone:
         raise ContractError(
             f"run {then.run_id} can't be done again: versions it used were vacuumed",
             found="; ".join(gone),
             fix="choose a later run, and keep versions longer: maintain.retention_days",
         )
+    return kept
 
 
 def _table(label: str) -> str:
@@ -176,13 +186,11 @@ def _scratch(cfg: Config, run_id: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _config(then: Recorded, live: Warehouse, folder: Path) -> Config:
+def _config(then: Recorded, kept: Mapping[str, int], live: Warehouse, folder: Path) -> Config:
     """The run's own settings, read from the live tables and written beside them."""
-    made = {what.table.name for what in COMPARED}
-    pins: dict[str, int] = {}
-    for label, version in then.inputs.items():
-        if (name := _table(label)) not in made:
-            pins[name] = max(version, pins.get(name, 0))
+    # One slice of each table is read: that of the backtest.
+    read = [label for label in then.inputs if _table(label) not in MADE]
+    pins = {_table(label): kept[label] for label in read}
     settings = {k: v for k, v in then.settings.items() if k != "times_key"}
     settings["run"] = {
         **settings["run"],
@@ -199,28 +207,24 @@ def _config(then: Recorded, live: Warehouse, folder: Path) -> Config:
 
 
 def _compare(
-    live: Warehouse, again: Warehouse, what: Compared, then: Recorded, now: Mapping[str, str]
+    live: Warehouse,
+    again: Warehouse,
+    what: Compared,
+    kept: Mapping[str, int],
+    then: Mapping[str, str],
+    now: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """One row: how many rows there are in both, how many differ, by how much at most."""
     name, sides = what.table.name, []
-    versions = {v: k for k, v in then.models.items() if f"{name}[{v}]" in then.outputs}
-    if not versions:
+    kinds = [kind for kind, model_id in then.items() if f"{name}[{model_id}]" in kept]
+    if not kinds:
         return None
-    old = [
-        live.read(what.table, where=model, version=then.outputs[f"{name}[{model}]"]).withColumn(
-            "kind", F.lit(kind)
-        )
-        for model, kind in versions.items()
-    ]
-    new = [
-        again.read(what.table, where=now[kind]).withColumn("kind", F.lit(kind))
-        for kind in versions.values()
-    ]
+    labels = {kind: f"{name}[{then[kind]}]" for kind in kinds}
+    old = [live.read(what.table, where=then[k], version=kept[labels[k]]) for k in kinds]
+    new = [again.read(what.table, where=now[k]) for k in kinds]
     for frames in (old, new):
-        union = frames[0]
-        for frame in frames[1:]:
-            union = union.union(frame)
-        sides.append(union.where(what.where))
+        named = [f.withColumn("kind", F.lit(k)) for f, k in zip(frames, kinds, strict=True)]
+        sides.append(reduce(DataFrame.union, named).where(what.where))
     row = _differences(what, *sides).first()
     assert row is not None
     return {"table": name, "rows": row["rows"], "differ": row["differ"], "largest gap": row["gap"]}

@@ -16,7 +16,7 @@ from tastemill.line.stages import Plan
 from tastemill.testing.toy import write_movielens
 from tastemill.testing.versions import table_versions
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 SETTINGS = (
     "als.rank=4",
     "als.max_iter=3",
@@ -116,13 +116,13 @@ def test_a_run_whose_versions_were_vacuumed_is_refused(
     version = at.data_version(tables.BACKTEST_LISTS, model)
     at.overwrite_slice(tables.BACKTEST_LISTS, at.read(tables.BACKTEST_LISTS).limit(0), model)
     now = {Path(f).name for f in at.read(tables.BACKTEST_LISTS).inputFiles()}
-    assert at.is_kept(tables.BACKTEST_LISTS, int(version or 0))
+    assert at.kept_version(tables.BACKTEST_LISTS, int(version or 0), model) is not None
     for file in lists.glob("*.parquet"):
         if file.name not in now:
             file.unlink()
     with pytest.raises(ContractError, match=rf"(?s)vacuumed.*backtest_lists\[{model}\] at version"):
         repro(spark, config(folder), first.run_id, Quiet())
-    assert not at.is_kept(tables.BACKTEST_LISTS, 10_000)
+    assert at.kept_version(tables.BACKTEST_LISTS, 10_000) is None
 
 
 def row(differ: int, gap: float | None) -> dict[str, object]:

@@ -1,0 +1,52 @@
+"""All tables → the same rows in fewer files; old versions, feeds, checkpoints and weights go.
+
+What `tastemill run --repro` needs is kept for `maintain.retention_days`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import job, tables
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.upkeep.folders import sweep
+
+SECTIONS = ("maintain",)
+INPUTS = tables.ALL
+OUTPUTS = ()
+
+
+def run(spark: SparkSession, cfg: Config) -> job.JobResult:
+    """Compact and vacuum every table, then sweep the folders beside them."""
+    warehouse, days = job.open_warehouse(spark, cfg), cfg.maintain.retention_days
+    there = [table for table in tables.ALL if warehouse.exists(table)]
+    rewritten = 0
+    for table in there:
+        rewritten += warehouse.optimize(table)
+        warehouse.vacuum(table, days)
+    freed = sweep(
+        job.artifacts(cfg),
+        scratch_days=cfg.maintain.scratch_days,
+        weights_days=days,
+        kept=_weights(warehouse),
+    )
+    word = f"files rewritten in {len(there)} tables, {freed / 2**20:,.1f} MiB of folders freed"
+    return job.JobResult(rewritten, detail=word)
+
+
+def _weights(warehouse: Warehouse) -> set[str]:
+    """Names of the folders of weights that a model names."""
+    named = warehouse.read_or_empty(tables.MODELS).where(F.col("artifact").isNotNull())
+    return {Path(row["artifact"]).name for row in named.select("artifact").distinct().collect()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of spark-submit and of the wheel."""
+    return job.main("maintain_tables", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Keeps a warehouse small: versions, files and folders that nothing needs any more."""

@@ -1,0 +1,85 @@
+"""Upkeep changes no row, makes nothing run again, and keeps what a repro needs."""
+
+import os
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from tastemill import tables
+from tastemill.config.load import Request, load_config
+from tastemill.delta import Warehouse
+from tastemill.errors import UsageError
+from tastemill.jobs import maintain_tables
+from tastemill.upkeep.folders import sweep
+
+SLOTS = tables.CATEGORY_SLOTS
+DAYS = [date(2020, 1, n) for n in range(1, 5)]
+
+
+def rows(spark: SparkSession, day: date, number: int) -> DataFrame:
+    return spark.createDataFrame([(day, 0, "a", number)], SLOTS.schema)
+
+
+def test_fewer_files_the_same_rows_and_no_new_data_version(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "warehouse")
+    warehouse = Warehouse(spark, place, "toy")
+    for number, day in enumerate(DAYS):
+        warehouse.overwrite_slice(SLOTS, rows(spark, day, number), str(day))
+    before, version = sorted(warehouse.read(SLOTS).collect()), warehouse.data_version(SLOTS)
+    assert len(warehouse.read(SLOTS).inputFiles()) == len(DAYS)
+    settings = (f"run.warehouse='{place}'", "dataset.name=toy")
+    cfg = load_config(Request(settings=settings))
+    assert maintain_tables.run(spark, cfg).rows == len(DAYS)
+    after = Warehouse(spark, place, "toy")
+    assert len(after.read(SLOTS).inputFiles()) == 1
+    assert sorted(after.read(SLOTS).collect()) == before
+    assert after.data_version(SLOTS) == version
+    assert after.kept_version(SLOTS, int(version or 0)) is not None
+    assert maintain_tables.run(spark, cfg).rows == 0
+
+
+def test_versions_older_than_the_retention_go(spark: SparkSession, tmp_path: Path) -> None:
+    warehouse = Warehouse(spark, str(tmp_path / "warehouse"), "toy")
+    for number in (1, 2):
+        warehouse.overwrite_slice(SLOTS, rows(spark, DAYS[0], number), str(DAYS[0]))
+    first, last = 1, int(warehouse.data_version(SLOTS) or 0)
+    warehouse.vacuum(SLOTS, 7)
+    assert warehouse.kept_version(SLOTS, first) == first
+    warehouse.vacuum(SLOTS, 0)
+    assert warehouse.kept_version(SLOTS, first) is None
+    # What still stands is kept however old it is.
+    assert warehouse.kept_version(SLOTS, last) == warehouse.history(SLOTS)[0].version
+    assert warehouse.data_version(SLOTS) == last
+    assert warehouse.read(SLOTS).collect() == rows(spark, DAYS[0], 2).collect()
+
+
+def test_less_than_a_week_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"maintain\.retention_days"):
+        load_config(Request(settings=("maintain.retention_days=6",)))
+
+
+def make(folder: Path, age_days: float) -> Path:
+    folder.mkdir(parents=True)
+    file = folder / "part"
+    file.write_bytes(b"x" * 10)
+    then = time.time() - age_days * 86_400
+    for path in (file, folder):
+        os.utime(path, (then, then))
+    return folder
+
+
+def test_folders_go_by_age_and_by_what_models_name(tmp_path: Path) -> None:
+    ages = {"feeds/old": 2, "feeds/new": 0, "checkpoints/als/old": 2, "repro/old": 2}
+    ages |= {"models/named": 90, "models/forgotten": 90, "models/young": 9}
+    folders = {name: make(tmp_path / name, age) for name, age in ages.items()}
+    freed = sweep(tmp_path, scratch_days=1, weights_days=30, kept={"named"})
+    left = {name for name, folder in folders.items() if folder.exists()}
+    assert left == {"feeds/new", "models/named", "models/young"}
+    assert freed == 40
+    assert sweep(tmp_path, scratch_days=1, weights_days=30, kept={"named"}) == 0
+    assert sweep(tmp_path / "nowhere", scratch_days=1, weights_days=30, kept=()) == 0
