@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs one job of the installed package by spark-submit.
-# usage: submit.sh JOB ENV [OPTION of the job …]
+# Runs one job of the installed package, or the whole line, by spark-submit.
+# usage: submit.sh JOB|run ENV [OPTION of the job or of tastemill run …]
 #   TASTEMILL_PYTHON      Python with tastemill installed, at this path on every machine (python3)
 #   TASTEMILL_PROPERTIES  properties file (the package's conf/spark/ENV.conf)
 #   SPARK_HOME            Spark to submit with (that Python's own pyspark)
 #   SPARK_OPTIONS         options of spark-submit, split at blanks: --master spark://host:7077
 set -euo pipefail
 if [ $# -lt 2 ]; then
-  echo "usage: submit.sh JOB ENV [OPTION of the job …]" >&2
+  echo "usage: submit.sh JOB|run ENV [OPTION of the job …]" >&2
   exit 2
 fi
 job=$1 env=$2
@@ -24,7 +24,8 @@ import pyspark
 from tastemill.session import jar_settings
 
 job, env = sys.argv[1:]
-script = files("tastemill.jobs").joinpath(f"{job}.py")
+line, jobs = files("tastemill.line"), files("tastemill.jobs")
+script = line.joinpath("submit.py") if job == "run" else jobs.joinpath(f"{job}.py")
 shipped = files("tastemill.conf").joinpath("spark", f"{env}.conf")
 properties = os.environ.get("TASTEMILL_PROPERTIES") or str(shipped)
 for file in (str(script), properties):

@@ -12,7 +12,8 @@ from tastemill import console, job, tables, views
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, known_datasets, load_config
 from tastemill.delta import Warehouse
-from tastemill.errors import TastemillError, UsageError
+from tastemill.errors import UsageError
+from tastemill.explain import explained
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -255,6 +256,9 @@ def main() -> None:
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     try:
         app()
-    except TastemillError as error:
-        console.err.print(f"error: {error}", style="red", markup=False, highlight=False)
-        sys.exit(error.exit_code)
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        console.err.print(f"error: {known}", style="red", markup=False, highlight=False)
+        sys.exit(known.exit_code)

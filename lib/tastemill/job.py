@@ -21,7 +21,8 @@ from tastemill import models
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Pins, Warehouse
-from tastemill.errors import ContractError, TastemillError, UsageError
+from tastemill.errors import ContractError, UsageError
+from tastemill.explain import explained
 from tastemill.lease import held
 from tastemill.session import build_session
 from tastemill.tables import EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
@@ -221,9 +222,12 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
         spark = build_session(cfg.session, f"tastemill {name}")
         with held(open_warehouse(spark, cfg), cfg.run.run_id):
             run_job(name, run, spark, cfg)
-    except TastemillError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     return 0
 
 

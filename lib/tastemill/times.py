@@ -79,7 +79,12 @@ def _bin_at(histogram: list[tuple[K, int]], row: int) -> tuple[K, tuple[int, int
         if row < before + count:
             return key, (count, before)
         before += count
-    raise DataError("no events to split", fix="ingest some first")
+    raise DataError(
+        "too few events to split by time",
+        expected="events at three different times at least",
+        found="none" if not histogram else f"{before} that could be split",
+        fix="ingest more, or name run.valid_from, run.cut and run.as_of with --set",
+    )
 
 
 def _midnight(day: date) -> datetime:

@@ -64,7 +64,7 @@ def test_unknown_times_come_first(spark: SparkSession) -> None:
 def test_without_times_or_events_there_is_no_cut(spark: SparkSession) -> None:
     with pytest.raises(DataError, match="no time can be found"):
         time_at(frame(spark, [at(None)] * 3), 0.8)
-    with pytest.raises(DataError, match="no events to split"):
+    with pytest.raises(DataError, match="too few events to split by time"):
         time_at(frame(spark, []), 0.8)
     with pytest.raises(DataError):
         resolve_times(frame(spark, [at(None)] * 3), SplitConfig(), DatasetConfig())

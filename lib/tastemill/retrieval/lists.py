@@ -129,7 +129,9 @@ class Stamp:
 
 
 def as_lists(lists: DataFrame, users: DataFrame, item_ids: DataFrame, stamp: Stamp) -> DataFrame:
-    """Rows of `recommendations` or `backtest_lists`, without those that are empty.
+    """Rows of `recommendations` or `backtest_lists`.
+
+    Also empty ones: for users who have seen everything since they were last given a list.
 
     Args:
         lists: what `recommend_top_k` returned.
@@ -151,7 +153,7 @@ def as_lists(lists: DataFrame, users: DataFrame, item_ids: DataFrame, stamp: Sta
             F.col("reason").alias("reason"),
         ),
     )
-    rows = lists.where(F.size("items") > 0).withColumns({"kind": kind, "reason": reason})
+    rows = lists.withColumns({"kind": kind, "reason": reason})
     rows = rows.crossJoin(F.broadcast(item_ids)).withColumn("items", items)
     return rows.join(users, "user_idx").select(
         F.lit(stamp.surface).alias("surface"),
