@@ -1,8 +1,6 @@
 """The only reader and writer of Delta: contracts checked, every write idempotent and atomic."""
 
 import json
-import random
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from typing import TypeVar
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
+from tastemill.commits import Commit, is_conflict, last_touch, slices_named, with_retries
 from tastemill.contracts import (
     check_frame,
     check_table,
@@ -22,43 +21,9 @@ from tastemill.contracts import (
 from tastemill.errors import ContractError, UsageError
 from tastemill.tables import Table
 
-# Commits that leave the rows as they were, so that no stage has to run again for them.
-UPKEEP = (
-    "CREATE TABLE",
-    "ADD COLUMNS",
-    "OPTIMIZE",
-    "VACUUM",
-    "SET TBL",
-    "UNSET TBL",
-    "ADD CONS",
-    "CLUSTER BY",
-)
 MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "is not a D")
-# Through py4j the named exceptions may surface as plain text only.
-CONFLICTS = (
-    "io.delta.exceptions.Concurrent",
-    "DELTA_CONCURRENT",
-    "MetadataChangedException",
-    "ProtocolChangedException",  # two make one table
-)
 TOO_OLD = "BEYOND_DELETED_FILE_RETENTION"
-MAX_ATTEMPTS = 6
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One version of a table and the slices it touched (none named: all of it)."""
-
-    version: int
-    operation: str
-    slices: tuple[str, ...]
-
-    def touches(self, where: str | None) -> bool:
-        """Whether the commit may have changed rows of this slice (None: of any)."""
-        if self.operation.startswith(UPKEEP):
-            return False
-        return where is None or not self.slices or where in self.slices
 
 
 @dataclass(frozen=True)
@@ -173,7 +138,7 @@ class Warehouse:
         """Make the table where it isn't there yet, with its contract; say whether it was made."""
         if made := not self.exists(table):
             statement = create_sql(self.name(table), table, self.dataset)
-            _with_retries(lambda: self.spark.sql(statement))
+            with_retries(lambda: self.spark.sql(statement))
         self._check(table)
         return made
 
@@ -196,19 +161,27 @@ class Warehouse:
 
     def _merge_once(self, table: Table, rows: DataFrame, newer: Sequence[str]) -> int:
         changed = _changed_rows(table, rows, self.read(table), newer).persist()
-        view = f"changed_{uuid.uuid4().hex}"
-        changed.createOrReplaceTempView(view)
-        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
         try:
             if count := changed.count():
-                self.spark.sql(
-                    f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
-                    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-                )
+                self._upsert(table, changed)
             return count
         finally:
-            self.spark.catalog.dropTempView(view)
             changed.unpersist()
+
+    def _upsert(self, table: Table, rows: DataFrame, unchanged: str = "") -> int:
+        """Delta's MERGE of rows `s` into the table `t`; return how many rows it wrote."""
+        view = f"rows_{uuid.uuid4().hex}"
+        rows.createOrReplaceTempView(view)
+        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
+        matched = f"WHEN MATCHED AND {unchanged}" if unchanged else "WHEN MATCHED"
+        try:
+            done = self.spark.sql(
+                f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
+                f"{matched} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+            ).collect()
+        finally:
+            self.spark.catalog.dropTempView(view)
+        return int(done[0]["num_affected_rows"])
 
     def overwrite_slice(self, table: Table, rows: DataFrame, *values: str) -> None:
         """Replace, in one commit, the rows whose slice column is one of `values`."""
@@ -238,7 +211,8 @@ class Warehouse:
             rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
             wanted = rows.select("version", "operation", "userMetadata").collect()
             self._commits[table.name] = [
-                Commit(r["version"], r["operation"], _slices(r["userMetadata"])) for r in wanted
+                Commit(r["version"], r["operation"], slices_named(r["userMetadata"]))
+                for r in wanted
             ]
         return self._commits[table.name]
 
@@ -251,21 +225,12 @@ class Warehouse:
 
         Says whether it was written: not when another writer came first.
         """
-        view = f"row_{uuid.uuid4().hex}"
-        row.createOrReplaceTempView(view)
-        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
         try:
-            written = self.spark.sql(
-                f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
-                f"WHEN MATCHED AND {unchanged} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-            ).collect()
+            return bool(self._upsert(table, row, unchanged))
         except Exception as error:
-            if _is_conflict(error):
+            if is_conflict(error):
                 return False
             raise
-        finally:
-            self.spark.catalog.dropTempView(view)
-        return bool(written[0]["num_affected_rows"])
 
     def forget(self) -> None:
         """Read the histories again when they are next asked for: others may have written."""
@@ -315,7 +280,7 @@ class Warehouse:
         for check in self._checks:
             check()
         try:
-            return _with_retries(write)
+            return with_retries(write)
         finally:
             self._commits.pop(table.name, None)
 
@@ -341,11 +306,6 @@ def _is_there(spark: SparkSession, file: str) -> bool:
     return bool(path.getFileSystem(context.hadoopConfiguration()).exists(path))
 
 
-def last_touch(commits: Sequence[Commit], where: str | None) -> int | None:
-    """The newest of the commits, newest first, that may have changed rows of the slice."""
-    return next((c.version for c in commits if c.touches(where)), None)
-
-
 def _changed_rows(
     table: Table, rows: DataFrame, stored: DataFrame, newer: Sequence[str]
 ) -> DataFrame:
@@ -359,27 +319,3 @@ def _changed_rows(
         differs = differs & (ours >= theirs)
     joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
     return joined.where(F.col("t._stored").isNull() | differs).select("s.*")
-
-
-def _slices(metadata: str | None) -> tuple[str, ...]:
-    try:
-        return tuple(json.loads(metadata or "{}").get("slices", ()))
-    except (ValueError, AttributeError):
-        return ()  # a commit of somebody else's: it may have touched anything
-
-
-def _with_retries(write: Callable[[], R]) -> R:
-    """Run a write again when another writer came first; it must re-read what it builds on."""
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            return write()
-        except Exception as error:
-            if not _is_conflict(error) or attempt == MAX_ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0.1, 0.4) * 2**attempt)
-    raise AssertionError("unreachable")
-
-
-def _is_conflict(error: Exception) -> bool:
-    """Whether another writer's commit came first."""
-    return any(mark in str(error) for mark in CONFLICTS)

@@ -25,7 +25,7 @@ from tastemill.errors import ContractError, UsageError
 from tastemill.explain import explained
 from tastemill.lease import held
 from tastemill.session import build_session
-from tastemill.tables import EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
+from tastemill.tables import BY_NAME, EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
 from tastemill.times import Times, resolve_times
 
 log = logging.getLogger("tastemill")
@@ -53,6 +53,12 @@ class TableSlice:
     def label(self) -> str:
         """The key under which its version is recorded."""
         return self.table.name + (f"[{self.where}]" if self.where else "")
+
+    @staticmethod
+    def of(label: str) -> "TableSlice":
+        """The slice that a label names."""
+        name, _, where = label.removesuffix("]").partition("[")
+        return TableSlice(BY_NAME[name], where or None)
 
 
 def open_warehouse(spark: SparkSession, cfg: Config) -> Warehouse:

@@ -9,10 +9,10 @@ from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, UsageError
-from tastemill.line.books import Record
 from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.testing.observer import Silent
 from tastemill.testing.toy import write_movielens
 from tastemill.testing.versions import table_versions
 
@@ -30,16 +30,6 @@ SETTINGS = (
 )
 
 
-class Quiet:
-    """An observer that looks away."""
-
-    def started(self, stage: str, purpose: str, number: int, total: int) -> None:
-        pass
-
-    def finished(self, stage: str, purpose: str, record: Record) -> None:
-        pass
-
-
 def config(folder: Path, *more: str) -> Config:
     place = (f"run.data='{folder}/data'", f"run.warehouse='{folder}/ware house'")
     return load_config(Request("movielens-100k", settings=(*SETTINGS, *more, *place)))
@@ -54,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(spark: SparkSession, folder: Path) -> Run:
-    run = Run(spark, config(folder), "test", Quiet())
+    run = Run(spark, config(folder), "test", Silent())
     run.execute(Plan())
     return run
 
@@ -63,11 +53,11 @@ def test_all_comes_out_again_though_the_tables_have_moved_on(
     spark: SparkSession, folder: Path, first: Run
 ) -> None:
     write_movielens(folder / "data", users=24, seed=2)
-    later = Run(spark, config(folder, "als.rank=3"), "test", Quiet())
+    later = Run(spark, config(folder, "als.rank=3"), "test", Silent())
     later.execute(Plan(last="recommend"))
     assert later.models != first.models
     before = table_versions(first.warehouse)
-    outcome = repro(spark, config(folder), first.run_id, Quiet())
+    outcome = repro(spark, config(folder), first.run_id, Silent())
     assert outcome.conditions == []
     compared = {row["table"]: row for row in outcome.tables}
     assert outcome.is_equal, compared
@@ -95,7 +85,7 @@ def test_a_result_that_differs_is_counted(spark: SparkSession, folder: Path, fir
         f"k <> 'metrics[{model}]'), map('metrics[{model}]', {version}L)) "
         f"WHERE run_id = '{first.run_id}' AND stage = 'evaluate'"
     )
-    outcome = repro(spark, config(folder), first.run_id, Quiet())
+    outcome = repro(spark, config(folder), first.run_id, Silent())
     row = next(row for row in outcome.tables if row["table"] == "metrics")
     assert row["differ"] > 0
     assert row["largest gap"] == pytest.approx(0.25)
@@ -104,7 +94,7 @@ def test_a_result_that_differs_is_counted(spark: SparkSession, folder: Path, fir
 
 def test_an_unknown_run_is_refused(spark: SparkSession, folder: Path, first: Run) -> None:
     with pytest.raises(UsageError, match="no run 20200101T000000-abcdef"):
-        repro(spark, config(folder), "20200101T000000-abcdef", Quiet())
+        repro(spark, config(folder), "20200101T000000-abcdef", Silent())
 
 
 def test_a_run_whose_versions_were_vacuumed_is_refused(
@@ -121,7 +111,7 @@ def test_a_run_whose_versions_were_vacuumed_is_refused(
         if file.name not in now:
             file.unlink()
     with pytest.raises(ContractError, match=rf"(?s)vacuumed.*backtest_lists\[{model}\] at version"):
-        repro(spark, config(folder), first.run_id, Quiet())
+        repro(spark, config(folder), first.run_id, Silent())
     assert at.kept_version(tables.BACKTEST_LISTS, 10_000) is None
 
 

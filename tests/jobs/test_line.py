@@ -16,28 +16,15 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.errors import BusyError
 from tastemill.jobs import evaluate
 from tastemill.lease import Holder, Lease
-from tastemill.line.books import Record
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.testing.observer import Silent
 from tastemill.testing.toy import write_movielens
 from tastemill.testing.versions import table_versions
 
 pytestmark = pytest.mark.slow
 
 SETTINGS = ("deep.enabled=false", "als.rank=4", "als.max_iter=3", "recommend.top_k=10")
-
-
-class Silent:
-    """An observer that only counts what it is told."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, str]] = []
-
-    def started(self, stage: str, purpose: str, number: int, total: int) -> None:
-        assert 1 <= number <= total
-
-    def finished(self, stage: str, purpose: str, record: Record) -> None:
-        self.seen.append((stage, record.status))
 
 
 def config(folder: Path, *more: str) -> Config:

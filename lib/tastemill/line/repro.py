@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -156,8 +156,8 @@ def _kept(live: Warehouse, then: Recorded) -> dict[str, int]:
     needed = {**{k: v for k, v in then.inputs.items() if _table(k) not in MADE}, **then.outputs}
     kept, gone = {}, []
     for label, version in sorted(needed.items()):
-        name, _, where = label.rstrip("]").partition("[")
-        found = live.kept_version(tables.BY_NAME[name], version, where or None)
+        part = job.TableSlice.of(label)
+        found = live.kept_version(part.table, version, part.where)
         if found is None:
             gone.append(f"{label} at version {version}")
         else:
@@ -172,7 +172,7 @@ def _kept(live: Warehouse, then: Recorded) -> dict[str, int]:
 
 
 def _table(label: str) -> str:
-    return label.partition("[")[0]
+    return job.TableSlice.of(label).table.name
 
 
 @contextmanager
@@ -244,5 +244,5 @@ def _differences(what: Compared, old: DataFrame, new: DataFrame) -> DataFrame:
         # A row that only one side has is no small difference.
         gap = F.max(F.coalesce(F.abs(ours - theirs), F.lit(float("inf"))))
     counted = F.count(F.when(~same, True)).alias("differ")
-    joined = t.join(s, on=cast(Any, on), how="full")
+    joined = t.join(s, on=on, how="full")
     return joined.agg(F.count("*").alias("rows"), counted, gap.alias("gap"))

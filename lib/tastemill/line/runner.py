@@ -190,8 +190,8 @@ class Run:
     def _stands(self, record: Record) -> bool:
         """Whether every output is as the stage left it."""
         for label, version in record.outputs.items():
-            name, _, where = label.rstrip("]").partition("[")
-            if self.warehouse.data_version(tables.BY_NAME[name], where or None) != version:
+            part = job.TableSlice.of(label)
+            if self.warehouse.data_version(part.table, part.where) != version:
                 return False
         return True
 
