@@ -30,7 +30,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
     shares = with_category_shares(known, slots, cfg.profiles.num_categories)
     examples = build_examples(
-        job.numbered_events(warehouse, times), shares.join(index, "item_id"), recipe
+        job.numbered_events(warehouse, cfg, times), shares.join(index, "item_id"), recipe
     )
     warehouse.overwrite_slice(tables.EXAMPLES, examples, purpose)
     return job.JobResult(warehouse.read(tables.EXAMPLES, where=purpose).count())

@@ -17,6 +17,7 @@ from tastemill.profiles.history import Moment
 from tastemill.profiles.items import build_item_profiles
 from tastemill.profiles.users import build_user_profiles
 from tastemill.sources.cleaning import as_table
+from tastemill.splits import is_past
 
 SECTIONS = ("dataset", "split", "profiles")
 INPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX)
@@ -26,17 +27,19 @@ OUTPUTS = (tables.CATEGORY_SLOTS, tables.USER_PROFILES, tables.ITEM_PROFILES)
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the day's slice of the three tables."""
     warehouse = job.open_warehouse(spark, cfg)
-    moment = Moment(job.times_of(warehouse, cfg).of(cfg.run.purpose))
+    times = job.times_of(warehouse, cfg)
+    moment = Moment(times.of(cfg.run.purpose))
     ds, size = moment.as_of.date(), cfg.profiles.num_categories
-    events, items = warehouse.read(tables.EVENTS), warehouse.read(tables.ITEMS)
-    slots = fit_category_slots(events.where(moment.before), items, size)
+    past = job.events_of(warehouse, cfg, times).where(is_past())
+    items = warehouse.read(tables.ITEMS)
+    slots = fit_category_slots(past, items, size)
     rows = as_table(slots.withColumn("ds", F.lit(ds)), tables.CATEGORY_SLOTS)
     warehouse.overwrite_slice(tables.CATEGORY_SLOTS, rows, str(ds))
 
     known = warehouse.read(tables.ITEM_INDEX).join(items, "item_id", "left")
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=str(ds))
     shares = with_category_shares(known, slots, size).persist()
-    numbered = events.join(warehouse.read(tables.USER_INDEX), "user_id")
+    numbered = past.join(warehouse.read(tables.USER_INDEX), "user_id")
     users = build_user_profiles(
         numbered,
         shares,
@@ -45,7 +48,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         cfg.profiles,
         cfg.dataset.positive_min,
     )
-    profiles = build_item_profiles(events, shares, known, moment, cfg.profiles)
+    profiles = build_item_profiles(past, shares, known, moment, cfg.profiles)
     at_once(
         spark,
         lambda: warehouse.overwrite_slice(tables.USER_PROFILES, users, str(ds)),

@@ -15,7 +15,7 @@ from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation import backtest, predictions
 from tastemill.models import Model
-from tastemill.profiles.history import Moment
+from tastemill.splits import is_past
 
 SECTIONS = ("dataset", "split", "evaluation")
 INPUTS = (tables.EVENTS, tables.BACKTEST_LISTS, tables.EXAMPLES)
@@ -27,17 +27,18 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     warehouse = job.open_warehouse(spark, cfg)
     chosen, dataset = job.models_of(warehouse, cfg), cfg.dataset
     times = job.times_of(warehouse, cfg)
-    moment = Moment(times.cut)
-    events = job.numbered_events(warehouse, times).persist()
+    events = job.numbered_events(warehouse, cfg, times).persist()
+    past = events.where(is_past())
     relevant = backtest.relevant_items(
-        events, moment, dataset.positive_min, dataset.min_item_events
+        events, dataset.positive_min, dataset.min_item_events
     ).persist()
     lists = _lists(warehouse, chosen)
-    known = backtest.catalogue_items(events, moment, dataset.positive_min, dataset.min_item_events)
+    known = backtest.catalogue_items(past, dataset.positive_min, dataset.min_item_events)
     ranked = backtest.ranking_rows(lists, relevant, known.count(), cfg.evaluation)
     metrics = [backtest.as_metrics(ranked, cfg.run.run_id, backtest.RANKING)]
-    if dataset.task == "rating":
-        predicted = _predictions(warehouse, chosen, events, moment)
+    raters = [m for m in chosen if m.kind in predictions.RATING_KINDS]
+    if dataset.task == "rating" and raters:
+        predicted = _predictions(warehouse, raters, past)
         errors = backtest.rating_rows(predicted, cfg.evaluation)
         metrics.append(backtest.as_metrics(errors, cfg.run.run_id, backtest.RATINGS))
     judged = backtest.union(metrics).persist()
@@ -56,11 +57,9 @@ def _lists(warehouse: Warehouse, chosen: list[Model]) -> DataFrame:
     return numbered.select("model_id", "user_idx", F.col("items.item_id").alias("items"))
 
 
-def _predictions(
-    warehouse: Warehouse, chosen: list[Model], events: DataFrame, moment: Moment
-) -> DataFrame:
-    """Predictions of every model that predicts ratings, for the same rows."""
-    rated = events.where(moment.before & F.col("value").isNotNull())
+def _predictions(warehouse: Warehouse, raters: list[Model], past: DataFrame) -> DataFrame:
+    """Predictions of every model, for the same rows."""
+    rated = past.where(F.col("value").isNotNull())
     warm = rated.select("user_idx").distinct().withColumn("segment", F.lit("warm"))
     examples = warehouse.read(tables.EXAMPLES, where="backtest").where("split = 'test'")
     rows = examples.join(warm, "user_idx", "left").fillna("cold", ["segment"])
@@ -75,7 +74,7 @@ def _predictions(
         items = warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
         return predictions.predict(rows, model, users, items, mean)
 
-    return backtest.union([predicted(m) for m in chosen if m.kind in predictions.RATING_KINDS])
+    return backtest.union([predicted(m) for m in raters])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

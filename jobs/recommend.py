@@ -14,9 +14,9 @@ from tastemill import job, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.models import Model
-from tastemill.profiles.history import Moment
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
+from tastemill.splits import is_past
 from tastemill.times import taken
 
 SECTIONS = ("dataset", "split", "recommend")
@@ -35,13 +35,12 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     warehouse = job.open_warehouse(spark, cfg)
     chosen = job.models_of(warehouse, cfg)
     times = job.times_of(warehouse, cfg)
-    moment = Moment(times.of(cfg.run.purpose))
-    events = job.numbered_events(warehouse, times).persist()
+    events = job.numbered_events(warehouse, cfg, times).persist()
     index = warehouse.read(tables.ITEM_INDEX)
     num_items = lists.num_items_of(index)
-    pool = lists.catalogue(events, moment, cfg.dataset, num_items)
+    pool = lists.catalogue(events.where(is_past()), cfg.dataset, num_items)
     ids = lists.ids_by_index(index, num_items)
-    users = users_to_serve(warehouse, events, moment, cfg).persist()
+    users = users_to_serve(warehouse, events, cfg).persist()
 
     seq = job.run_seq(warehouse, cfg)
 
@@ -69,17 +68,15 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     return job.JobResult(rows, {m.kind: m.model_id for m in chosen}, word)
 
 
-def users_to_serve(
-    warehouse: Warehouse, events: DataFrame, moment: Moment, cfg: Config
-) -> DataFrame:
-    """(user_id, user_idx, seen): everybody, or in a backtest those who took something later."""
+def users_to_serve(warehouse: Warehouse, events: DataFrame, cfg: Config) -> DataFrame:
+    """(user_id, user_idx, seen): everybody, or in a backtest who took something in the test."""
     index = warehouse.read(tables.USER_INDEX)
     if cfg.run.purpose == "backtest":
-        later = events.where(~moment.before & taken(cfg.dataset.positive_min))
+        later = events.where(~is_past() & taken(cfg.dataset.positive_min))
         index = index.join(later.select("user_idx").distinct(), "user_idx", "left_semi")
     if not cfg.dataset.exclude_seen:
         return index.withColumn("seen", F.lit(None).cast("array<int>"))
-    return index.join(lists.seen_by_user(events, moment, cfg), "user_idx", "left")
+    return index.join(lists.seen_by_user(events.where(is_past()), cfg), "user_idx", "left")
 
 
 def _items(warehouse: Warehouse, model: Model) -> DataFrame:

@@ -13,6 +13,7 @@ from tastemill.collaborative.als import AlsConfig, explicit_ratings, fit_als, im
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.examples import type_weight
+from tastemill.splits import is_past
 
 SECTIONS = ("dataset", "split", "als")
 INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
@@ -31,14 +32,14 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     wanted = kinds(cfg)
     if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
-    events = job.numbered_events(warehouse, job.times_of(warehouse, cfg))
+    past = job.numbered_events(warehouse, cfg, job.times_of(warehouse, cfg)).where(is_past())
     checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
     for kind in wanted:
         recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg.als, kind))
         start = time.monotonic()
         factors = fit_als(
-            _ratings(events, recipe, cfg),
+            _ratings(past, kind, cfg),
             cfg.als,
             implicit=kind == "als",
             checkpoints=checkpoints,
@@ -55,12 +56,10 @@ def _params(cfg: AlsConfig, kind: str) -> dict[str, object]:
     return cfg.model_dump(exclude=unused)
 
 
-def _ratings(events: DataFrame, recipe: models.Recipe, cfg: Config) -> DataFrame:
-    if recipe.kind == "als_explicit":
-        return explicit_ratings(events, recipe.as_of)
-    return implicit_ratings(
-        events, recipe.as_of, cfg.dataset.positive_min, type_weight(cfg.dataset)
-    )
+def _ratings(past: DataFrame, kind: str, cfg: Config) -> DataFrame:
+    if kind == "als_explicit":
+        return explicit_ratings(past)
+    return implicit_ratings(past, cfg.dataset.positive_min, type_weight(cfg.dataset))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from tastemill.collaborative import baselines
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.profiles.history import Moment
+from tastemill.splits import is_past
 
 SECTIONS = ("dataset", "split", "baselines")
 INPUTS = (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
@@ -31,33 +32,34 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     wanted = kinds(cfg)
     if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown baseline", expected=", ".join(KINDS), found=", ".join(unknown))
-    events = job.numbered_events(warehouse, job.times_of(warehouse, cfg)).persist()
-    fitted = [_fit(kind, events, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in wanted]
+    events = job.numbered_events(warehouse, cfg, job.times_of(warehouse, cfg))
+    past = events.where(is_past()).persist()
+    fitted = [_fit(kind, past, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in wanted]
     saved = models.save(warehouse, fitted) if fitted else {}
-    events.unpersist()
+    past.unpersist()
     return job.JobResult(len(saved), saved)
 
 
-def _fit(kind: str, events: DataFrame, recipe: models.Recipe, cfg: Config) -> models.Fitted:
+def _fit(kind: str, past: DataFrame, recipe: models.Recipe, cfg: Config) -> models.Fitted:
     positive_min = cfg.dataset.positive_min
     match kind:
         case "popularity":
             params = {"positive_min": positive_min}
-            items = baselines.popularity(events, recipe.as_of, positive_min)
+            items = baselines.popularity(past, positive_min)
         case "recent_popularity":
             days = cfg.baselines.recent_half_life_days
             params = {"positive_min": positive_min, "half_life_days": days}
-            items = baselines.recent_popularity(events, recipe.as_of, positive_min, days)
+            items = baselines.recent_popularity(past, Moment(recipe.as_of), positive_min, days)
         case _:
-            return _fit_bias(events, recipe, cfg.baselines)
+            return _fit_bias(past, recipe, cfg.baselines)
     return models.Fitted(recipe.with_params(params), 0.0, items=baselines.as_factors(items))
 
 
 def _fit_bias(
-    events: DataFrame, recipe: models.Recipe, cfg: baselines.BaselinesConfig
+    past: DataFrame, recipe: models.Recipe, cfg: baselines.BaselinesConfig
 ) -> models.Fitted:
     params = {"item_prior": cfg.bias_item_prior, "user_prior": cfg.bias_user_prior}
-    ratings = events.where(Moment(recipe.as_of).before & F.col("value").isNotNull())
+    ratings = past.where(F.col("value").isNotNull())
     mean = baselines.rating_mean(ratings)
     items = baselines.item_bias(ratings, mean, cfg.bias_item_prior)
     users = baselines.user_bias(ratings, mean, items, cfg.bias_user_prior)

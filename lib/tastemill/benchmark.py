@@ -21,8 +21,8 @@ from tastemill.evaluation.backtest import catalogue_items
 from tastemill.job import numbered_events, times_of
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
-from tastemill.profiles.history import Moment
 from tastemill.session import build_session
+from tastemill.splits import is_past
 from tastemill.times import taken
 from tastemill.training.config import DeepConfig
 
@@ -165,12 +165,11 @@ def _own_figures(run: Run) -> list[dict[str, Any]]:
 def sizes(warehouse: Warehouse, cfg: Config) -> dict[str, int]:
     """Rows of train, and of test without users and items that train lacks."""
     times, positive_min = times_of(warehouse, cfg), cfg.dataset.positive_min
-    moment = Moment(times.cut)
-    positives = numbered_events(warehouse, times).where(taken(positive_min)).persist()
-    train = positives.where(moment.before)
-    known = catalogue_items(positives, moment, positive_min, cfg.dataset.min_item_events)
+    positives = numbered_events(warehouse, cfg, times).where(taken(positive_min)).persist()
+    train = positives.where(is_past())
+    known = catalogue_items(train, positive_min, cfg.dataset.min_item_events)
     test = (
-        positives.where(~moment.before)
+        positives.where(~is_past())
         .join(train.select("user_idx").distinct(), "user_idx", "left_semi")
         .join(known, "item_idx", "left_semi")
     )
@@ -188,8 +187,8 @@ def write_lists(run: Run, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     times, positive_min = times_of(run.warehouse, run.cfg), run.cfg.dataset.positive_min
-    past = numbered_events(run.warehouse, times).where(taken(positive_min))
-    warm = past.where(Moment(times.cut).before).select("user_id").distinct()
+    past = numbered_events(run.warehouse, run.cfg, times).where(taken(positive_min))
+    warm = past.where(is_past()).select("user_id").distinct()
     stored = run.warehouse.read(tables.BACKTEST_LISTS).join(warm, "user_id", "left_semi")
     for kind, model_id in run.models["backtest"].items():
         shown = stored.where(F.col("model_id") == model_id)

@@ -11,10 +11,10 @@ from tastemill.profiles.before import with_item_history, with_item_vector, with_
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import Moment, fit_overall
 from tastemill.sources.cleaning import as_table
+from tastemill.splits import is_past
 from tastemill.tables import EXAMPLES
-from tastemill.times import Times, taken
+from tastemill.times import ORDER, Times, taken
 
-ORDER = ("event_time", "source_file", "source_row")
 ATTEMPTS = 4  # draws per negative; a user who has taken all four goes without that negative
 
 
@@ -45,12 +45,12 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     """Rows of `examples` for one purpose.
 
     Args:
-        events: the table `events` with user_idx and item_idx; searches without an item left out.
+        events: the table `events` with user_idx, item_idx and split; searches left out.
         shares: item_id, item_idx and category shares of every item.
         recipe: purpose, times and settings.
     """
     cfg, dataset = recipe.profiles, recipe.dataset
-    overall = fit_overall(events.where(recipe.moment.before))
+    overall = fit_overall(events.where(is_past()))
     ordered = not dataset.allow_missing_time
     # Narrow rows go through the windows; vectors are joined at the end, to examples alone.
     rows = events.crossJoin(F.broadcast(overall))
@@ -61,7 +61,7 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     users = users.where("is_example").select("event_id", "user_vector")
     if dataset.task == "implicit" and recipe.examples.num_negatives:
         rows = rows.unionByName(draw_negatives(rows, shares, recipe))
-    rows = with_item_history(rows, recipe.moment, F.col("n") == 0, ordered=ordered)
+    rows = with_item_history(rows, F.col("n") == 0, ordered=ordered)
     rows = rows.where("is_example").join(shares_of_item, "item_id", "left")
     rows = with_item_vector(rows, cfg).join(users, "event_id")
     return as_table(
@@ -70,7 +70,6 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
                 "purpose": F.lit(recipe.purpose),
                 "label": label(dataset),
                 "weight": weight(dataset),
-                "split": split_of(recipe),
             }
         ),
         EXAMPLES,
@@ -103,36 +102,29 @@ def type_weight(dataset: DatasetConfig) -> Column:
     return F.coalesce(F.try_element_at(F.create_map(*pairs), F.col("event_type")), F.lit(1.0))
 
 
-def split_of(recipe: Recipe) -> Column:
-    """train, valid or test by time; production has no part that it doesn't learn from."""
-    if recipe.purpose == "production":
-        return F.lit("train")
-    at = F.col("event_time")
-    return (
-        F.when(at >= F.lit(recipe.times.cut), "test")
-        .when(at >= F.lit(recipe.times.valid_from), "valid")
-        .otherwise("train")
-    )
-
-
 def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFrame:
     """Items drawn at random for every example, none that its user had taken by then.
 
+    What the test holds of a user counts as taken for other examples of the test only.
+
     The draw is a hash of (seed, event_id, n, attempt): the same whatever the partitioning. Items
-    are drawn from all that had an event before the moment.
+    are drawn from all that models of the pass know.
     """
-    catalogue = _catalogue(rows, recipe.moment)
+    catalogue = _catalogue(rows)
     first_taken = (
         rows.where("is_example")
         .groupBy("user_id", F.col("item_idx").alias("drawn"))
-        .agg(F.min(F.struct(*ORDER)).alias("taken_at"))
+        .agg(
+            F.min(F.when(is_past(), F.struct(*ORDER))).alias("taken_in_past"),
+            F.min(F.struct(*ORDER)).alias("taken_at"),
+        )
     )
     numbers = [F.explode(F.sequence(F.lit(1), F.lit(recipe.examples.num_negatives))).alias("_n")]
     attempts = F.explode(F.sequence(F.lit(0), F.lit(ATTEMPTS - 1))).alias("attempt")
     hashed = F.xxhash64(F.lit(recipe.examples.seed), "event_id", "_n", "attempt")
     draws = (
         rows.where("is_example")
-        .select("event_id", "user_id", *ORDER, *numbers)
+        .select("event_id", "user_id", *ORDER, is_past().alias("is_past"), *numbers)
         .select("*", attempts)
         .crossJoin(F.broadcast(catalogue))
         .withColumn(
@@ -140,6 +132,7 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
             F.get("catalogue", F.pmod(hashed, F.nullif(F.size("catalogue"), F.lit(0))).cast("int")),
         )
         .join(first_taken, ["user_id", "drawn"], "left")
+        .withColumn("taken_at", F.expr("if(is_past, taken_in_past, taken_at)"))
         .where(F.col("taken_at").isNull() | (F.col("taken_at") > F.struct(*ORDER)))
         .groupBy("event_id", F.col("_n").alias("n"))
         .agg(F.min_by("drawn", "attempt").alias("item_idx"))
@@ -149,10 +142,10 @@ def draw_negatives(rows: DataFrame, shares: DataFrame, recipe: Recipe) -> DataFr
     return rows.select(*kept).join(draws, "event_id").join(ids, "item_idx")
 
 
-def _catalogue(rows: DataFrame, moment: Moment) -> DataFrame:
+def _catalogue(rows: DataFrame) -> DataFrame:
     """One row with the sorted item numbers that can be drawn.
 
     An array of integers: a million items are 4 MB.
     """
-    known = rows.where(moment.before).select("item_idx").distinct()
+    known = rows.where(is_past()).select("item_idx").distinct()
     return known.agg(F.sort_array(F.collect_set("item_idx")).alias("catalogue"))

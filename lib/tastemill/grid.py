@@ -26,10 +26,9 @@ from tastemill.evaluation.ranking import ranking_metrics
 from tastemill.examples import type_weight
 from tastemill.job import artifacts, numbered_events, times_of
 from tastemill.line.stages import Plan
-from tastemill.profiles.history import Moment
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
-from tastemill.times import Times
+from tastemill.splits import is_past, tuning
 
 ALS_GRID: Mapping[str, tuple[float, ...]] = {
     "rank": (8, 10, 12, 16, 32),
@@ -81,26 +80,23 @@ class _Judge:
 
     @staticmethod
     def of(warehouse: Warehouse, cfg: Config) -> "_Judge":
-        times, dataset = times_of(warehouse, cfg), cfg.dataset
-        # With as_of at the cut, the events of the test part are never seen.
-        train = Times(times.valid_from, times.cut, as_of=times.cut)
-        events = numbered_events(warehouse, train).persist()
-        moment = Moment(times.valid_from)
+        dataset = cfg.dataset
+        # The events of the test part are never seen.
+        events = tuning(numbered_events(warehouse, cfg, times_of(warehouse, cfg))).persist()
+        past = events.where(is_past())
         relevant = backtest.relevant_items(
-            events, moment, dataset.positive_min, dataset.min_item_events, item="item_idx"
+            events, dataset.positive_min, dataset.min_item_events, item="item_idx"
         )
         warm = relevant.where("segment = 'warm'").persist()
-        seen = lists.seen_by_user(events, moment, cfg)
+        seen = lists.seen_by_user(past, cfg)
         num_items = lists.num_items_of(warehouse.read(tables.ITEM_INDEX))
-        ratings = implicit_ratings(
-            events, times.valid_from, dataset.positive_min, type_weight(dataset)
-        )
+        ratings = implicit_ratings(past, dataset.positive_min, type_weight(dataset))
         return _Judge(
             str(artifacts(cfg) / "checkpoints"),
             ratings.persist(),
             warm.select("user_idx").join(seen, "user_idx").persist(),
             warm,
-            lists.catalogue(events, moment, dataset, num_items),
+            lists.catalogue(past, dataset, num_items),
         )
 
     def ndcg(self, cfg: AlsConfig) -> float:

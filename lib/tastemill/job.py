@@ -24,7 +24,9 @@ from tastemill.delta import Pins, Warehouse
 from tastemill.errors import ContractError, UsageError
 from tastemill.explain import explained
 from tastemill.lease import held
+from tastemill.profiles.history import Moment
 from tastemill.session import build_session
+from tastemill.splits import split_label, with_split
 from tastemill.tables import BY_NAME, EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
 from tastemill.times import Times, resolve_times
 
@@ -135,10 +137,15 @@ def times_of(warehouse: Warehouse, cfg: Config) -> Times:
     return Times(*(at or other for at, other in zip(given, astuple(found), strict=True)))
 
 
-def numbered_events(warehouse: Warehouse, times: Times) -> DataFrame:
-    """Events before as_of that have an item, with user_idx and item_idx."""
-    at = F.col("event_time")
-    events = warehouse.read(EVENTS).where(at.isNull() | (at < F.lit(times.as_of)))
+def events_of(warehouse: Warehouse, cfg: Config, times: Times) -> DataFrame:
+    """Events before as_of, with the part of the split that each falls into."""
+    events = warehouse.read(EVENTS).where(Moment(times.as_of).before)
+    return with_split(events, cfg.split, times, cfg.run.purpose, cfg.dataset.positive_min)
+
+
+def numbered_events(warehouse: Warehouse, cfg: Config, times: Times) -> DataFrame:
+    """Those of `events_of` that have an item, with user_idx and item_idx."""
+    events = events_of(warehouse, cfg, times)
     numbered = events.join(warehouse.read(USER_INDEX), "user_id")
     return numbered.join(warehouse.read(ITEM_INDEX), "item_id")
 
@@ -162,7 +169,8 @@ def recipe(
     read = inputs or [TableSlice(t) for t in (EVENTS, USER_INDEX, ITEM_INDEX)]
     versions = {i.label: warehouse.data_version(i.table, i.where) or 0 for i in read}
     as_of = times_of(warehouse, cfg).of(cfg.run.purpose)
-    return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash())
+    judged_by = split_label(cfg.split) if cfg.run.purpose == "backtest" else ""
+    return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash(), judged_by)
 
 
 def models_of(warehouse: Warehouse, cfg: Config) -> list[models.Model]:

@@ -261,6 +261,30 @@ def test_completejourney(spark: SparkSession, tmp_path: Path) -> None:
     assert {i for i, _ in rows_of(store, tables.ITEM_INDEX)} == {"10", "20", "30", "99"}
 
 
+def test_latest_has_no_users_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path, "ratings.csv", "userId,movieId,rating,timestamp", "7,11,0.5,964982703")
+    films = ('11,"American President, The (1995)",Comedy|Drama', "12,Ça,(no genres listed)")
+    write(tmp_path, "movies.csv", "movieId,title,genres", *films)
+    cfg = config(tmp_path, "movielens-latest-small")
+    assert ingest.run(spark, cfg).rows == 1
+    store = warehouse(spark, cfg)
+    (event,) = store.read(tables.EVENTS).collect()
+    assert (event.user_id, event.item_id, event.value) == ("7", "11", 0.5)
+    items = {row.item_id: row for row in store.read(tables.ITEMS).collect()}
+    assert items["11"].title == "American President, The (1995)"
+    assert (items["11"].categories, items["11"].released_on) == (
+        ["Comedy", "Drama"],
+        date(1995, 1, 1),
+    )
+    assert (items["12"].title, items["12"].categories, items["12"].released_on) == (
+        "Ça",
+        None,
+        None,
+    )
+    assert store.read(tables.USERS).isEmpty()
+    assert rows_of(store, tables.USER_INDEX) == {("7", 0)}
+
+
 def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not shipped"):
         ingest.run(spark, load_config(Request("movielens-1m", settings=("run.warehouse=/x/y",))))
@@ -282,6 +306,20 @@ def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"demographics\.csv is empty"):
         ingest.run(spark, cj)
     assert not (tmp_path / "warehouse").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_real_latest_small(spark: SparkSession, tmp_path: Path, data_root: Path) -> None:
+    settings = (f"run.data={data_root / 'ml-latest-small'}", f"run.warehouse={tmp_path}/warehouse")
+    cfg = load_config(Request("movielens-latest-small", settings=settings))
+    assert ingest.run(spark, cfg).rows == 100_836
+    store = warehouse(spark, cfg)
+    assert store.read(tables.QUARANTINE).isEmpty()
+    assert store.read(tables.EVENTS).select("user_id").distinct().count() == 610
+    assert store.read(tables.ITEMS).count() == 9_742
+    genres = store.read(tables.ITEMS).selectExpr("explode(categories) AS genre")
+    assert genres.distinct().count() == 19
 
 
 @pytest.mark.slow

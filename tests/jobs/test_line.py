@@ -187,3 +187,35 @@ def test_a_network_is_trained_and_published(spark: SparkSession, folder: Path, f
     assert (2, "valid_loss") in losses
     stored = run.warehouse.read(tables.METRICS).where("metric = 'rmse' AND segment = 'all'")
     assert {r.model_id.rsplit("-", 1)[0] for r in stored.collect()} >= {"bias", "embedding_mlp"}
+
+
+def test_leave_one_out(spark: SparkSession, tmp_path: Path) -> None:
+    """The last thing each user took is what models are judged by, and what none of them saw."""
+    write_movielens(tmp_path / "data", users=20)
+    only = ("baselines.models=['popularity']", "als.models=[]", "recommend.model=popularity")
+    cfg = config(tmp_path, *only, "split.by=leave_one_out")
+    run = run_line(spark, cfg)
+    events = run.warehouse.read(tables.EVENTS).toPandas()
+    events = events.sort_values(["event_time", "source_row"])
+    liked = events[events["value"] >= 3]
+    last = liked.groupby("user_id").tail(1).set_index("user_id")
+    examples = run.warehouse.read(tables.EXAMPLES, where="backtest").toPandas()
+    late = events["event_time"] >= events["user_id"].map(last["event_time"])
+    of_test = examples[examples["split"] == "test"]
+    assert set(of_test["event_id"]) == set(events[late]["event_id"])
+    listed = run.warehouse.read(tables.BACKTEST_LISTS).toPandas()
+    assert set(listed["user_id"]) == set(last.index)
+    judged = run.warehouse.read(tables.METRICS).where("metric = 'hit' AND k = 10").collect()
+    assert {row.users for row in judged if row.segment == "all"} == {20}
+    # A hit: the one film left out is among the ten shown.
+    shown = listed.set_index("user_id")["items"].map(lambda row: {i["item_id"] for i in row})
+    hits = sum(last["item_id"][user] in items for user, items in shown.items())
+    assert {row.value for row in judged if row.segment == "all"} == {hits / 20}
+    model = run.models["backtest"]["popularity"]
+    factors = run.warehouse.read(tables.ITEM_FACTORS, where=model)
+    assert factors.agg(F.sum(F.get("vector", 0))).first()[0] == len(liked) - 20
+    (row,) = run.warehouse.read(tables.MODELS).where(f"model_id = '{model}'").collect()
+    assert '"split": "leave_one_out"' in row.params
+    again = run_line(spark, cfg)
+    assert not again.worked
+    assert again.models == run.models

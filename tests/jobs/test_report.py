@@ -69,7 +69,7 @@ def figure(model_id: str, metric: str, k: int | None, value: float) -> dict[str,
     return {
         "run_id": "r",
         "model_id": model_id,
-        "protocol": "full" if k else "time_split",
+        "protocol": "full" if k else "ratings",
         "split": "test",
         "segment": "all",
         "metric": metric,

@@ -13,13 +13,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import tables
-from tastemill.config import DatasetConfig
+from tastemill.config import DatasetConfig, SplitConfig
 from tastemill.examples import ExamplesConfig, Recipe, build_examples
 from tastemill.profiles.before import NUM_FOLDS
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import Moment
 from tastemill.profiles.items import build_item_profiles
 from tastemill.profiles.users import build_user_profiles
+from tastemill.splits import with_split
 from tastemill.times import Times
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,7 +92,8 @@ def recipe(dataset: DatasetConfig, **examples: Any) -> Recipe:
 
 def examples_of(spark: SparkSession, events: list[Event] | DataFrame, what: Recipe) -> Found:
     given = events if isinstance(events, DataFrame) else frame(spark, events)
-    built = build_examples(given, shares(spark), what)
+    args = (SplitConfig(), what.times, what.purpose, what.dataset.positive_min)
+    built = build_examples(with_split(given, *args), shares(spark), what)
     assert built.columns == tables.EXAMPLES.columns
     rows = built.collect()
     found = {(row.event_id, row.n): row for row in rows}
@@ -263,8 +265,8 @@ def test_vectors_are_the_profiles_of_the_same_moment(spark: SparkSession) -> Non
     by_item = shares(spark).drop("item_idx")
 
     def profiles(moment: Moment) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
-        users = build_user_profiles(given, by_item, nobody, moment, CFG, 3.0)
-        rows = build_item_profiles(given, by_item, items, moment, CFG)
+        users = build_user_profiles(given.where(moment.before), by_item, nobody, moment, CFG, 3.0)
+        rows = build_item_profiles(given.where(moment.before), by_item, items, moment, CFG)
         return (
             {r.user_idx: r.user_vector for r in users.collect()},
             {r.item_idx: r.item_vector for r in rows.collect()},

@@ -1,7 +1,6 @@
 """Alternating least squares by Spark MLlib: implicit (Hu, Koren, Volinsky 2008) and explicit."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import Field
 from pyspark.ml.recommendation import ALS
@@ -10,8 +9,7 @@ from pyspark.sql import functions as F
 
 from tastemill.config import Section
 from tastemill.errors import DataError
-from tastemill.profiles.history import Moment
-from tastemill.times import taken
+from tastemill.times import ORDER, taken
 
 
 class AlsConfig(Section):
@@ -39,20 +37,17 @@ class Factors:
     items: DataFrame
 
 
-def implicit_ratings(
-    events: DataFrame, as_of: datetime, positive_min: float, weight: Column
-) -> DataFrame:
-    """(user_idx, item_idx, value): summed weights of what a user took before as_of."""
-    past = events.where(Moment(as_of).before & taken(positive_min))
-    return past.groupBy("user_idx", "item_idx").agg(F.sum(weight).cast("float").alias("value"))
+def implicit_ratings(past: DataFrame, positive_min: float, weight: Column) -> DataFrame:
+    """(user_idx, item_idx, value): summed weights of what a user took."""
+    positives = past.where(taken(positive_min))
+    return positives.groupBy("user_idx", "item_idx").agg(F.sum(weight).cast("float").alias("value"))
 
 
-def explicit_ratings(events: DataFrame, as_of: datetime) -> DataFrame:
-    """(user_idx, item_idx, value): the last value a user gave an item before as_of."""
-    past = events.where(Moment(as_of).before & F.col("value").isNotNull())
-    order = F.struct("event_time", "source_file", "source_row")
-    return past.groupBy("user_idx", "item_idx").agg(
-        F.max_by("value", order).cast("float").alias("value")
+def explicit_ratings(past: DataFrame) -> DataFrame:
+    """(user_idx, item_idx, value): the last value a user gave an item."""
+    rated = past.where(F.col("value").isNotNull())
+    return rated.groupBy("user_idx", "item_idx").agg(
+        F.max_by("value", F.struct(*ORDER)).cast("float").alias("value")
     )
 
 

@@ -3,8 +3,6 @@
 Each is a score per item (and per user), kept as a vector of length 1 in the factor tables.
 """
 
-from datetime import datetime
-
 from pydantic import Field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -29,27 +27,27 @@ class BaselinesConfig(Section):
     bias_user_prior: float = Field(10.0, ge=0, description="The same for a user.")
 
 
-def popularity(events: DataFrame, as_of: datetime, positive_min: float) -> DataFrame:
-    """(idx, score): how many users took the item before as_of."""
-    past = events.where(Moment(as_of).before & taken(positive_min))
-    return past.groupBy(F.col("item_idx").alias("idx")).agg(
-        F.count_distinct("user_idx").cast("double").alias("score")
+def popularity(past: DataFrame, positive_min: float) -> DataFrame:
+    """(idx, score): how many users took the item."""
+    return (
+        past.where(taken(positive_min))
+        .groupBy(F.col("item_idx").alias("idx"))
+        .agg(F.count_distinct("user_idx").cast("double").alias("score"))
     )
 
 
 def recent_popularity(
-    events: DataFrame, as_of: datetime, positive_min: float, half_life_days: float
+    past: DataFrame, moment: Moment, positive_min: float, half_life_days: float
 ) -> DataFrame:
-    """(idx, score): events before as_of, each halved for every half-life that has passed.
+    """(idx, score): events before the moment, each halved for every half-life that has passed.
 
     An event of unknown time counts nothing but keeps its item in the catalogue.
     """
-    moment = Moment(as_of)
-    past = events.where(moment.before & taken(positive_min))
     weight = moment.recency(half_life_days, F.col("event_time"))
     counted = F.when(F.col("event_time").isNotNull(), weight).otherwise(0.0)
     total = F.sum(F.round(counted * FIXED_POINT).cast("long")) / FIXED_POINT
-    return past.groupBy(F.col("item_idx").alias("idx")).agg(total.alias("score"))
+    positives = past.where(taken(positive_min))
+    return positives.groupBy(F.col("item_idx").alias("idx")).agg(total.alias("score"))
 
 
 def rating_mean(ratings: DataFrame) -> DataFrame:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Purpose = Literal["backtest", "production"]
 
@@ -64,7 +64,19 @@ class DatasetConfig(Section):
 
 
 class SplitConfig(Section):
-    """The global time split: newest events are the test."""
+    """What a backtest is judged by: the newest events, unless told otherwise."""
 
-    test_fraction: float = Field(0.2, gt=0, lt=1, description="Share of events in test.")
+    by: Literal["time", "leave_one_out", "k_fold"] = Field(
+        "time", description="Newest events, each user's last, or a random part are the test."
+    )
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="By time: share of events in test.")
     valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the rest in valid.")
+    num_folds: int = Field(5, ge=2, description="By k-fold: number of parts.")
+    fold: int = Field(0, ge=0, description="By k-fold: the part that is the test, from 0.")
+    seed: int = Field(1, ge=0, description="By k-fold: of the hash that makes the parts.")
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> "SplitConfig":
+        if self.fold >= self.num_folds:
+            raise ValueError(f"fold must be below num_folds = {self.num_folds}")
+        return self

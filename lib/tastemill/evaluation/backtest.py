@@ -10,44 +10,41 @@ from tastemill.evaluation.config import EvaluationConfig
 from tastemill.evaluation.ranking import coverage, ranking_metrics
 from tastemill.evaluation.ratings import rating_errors
 from tastemill.evaluation.significance import with_intervals
-from tastemill.profiles.history import Moment
 from tastemill.sources.cleaning import as_table
+from tastemill.splits import is_past
 from tastemill.tables import METRICS
 from tastemill.times import taken
 
-RANKING, RATINGS = "full", "time_split"
+RANKING, RATINGS = "full", "ratings"
 
 
 def relevant_items(
     events: DataFrame,
-    moment: Moment,
     positive_min: float,
     min_item_events: int,
     *,
     item: str = "item_id",
 ) -> DataFrame:
-    """(user_idx, segment, items): what each user took from the moment on, of the catalogue.
+    """(user_idx, segment, items): what each user took in the test, of the catalogue.
 
-    Items outside the catalogue (too few events before the moment) could not have been shown and
+    Items outside the catalogue (too few events in the past) could not have been shown and
     are left out; users with nothing left are left out. Segment: `warm` with a history, else `cold`.
     Items are named by the column `item`.
     """
     positives = events.where(taken(positive_min))
-    past = positives.where(moment.before)
-    known = catalogue_items(events, moment, positive_min, min_item_events)
+    past = positives.where(is_past())
+    known = catalogue_items(past, positive_min, min_item_events)
     warm = past.select("user_idx").distinct().withColumn("segment", F.lit("warm"))
-    later = positives.where(~moment.before).join(known, "item_idx", "left_semi")
+    later = positives.where(~is_past()).join(known, "item_idx", "left_semi")
     wanted = later.groupBy("user_idx").agg(F.collect_set(item).alias("items"))
     segment = F.coalesce("segment", F.lit("cold")).alias("segment")
     return wanted.join(warm, "user_idx", "left").select("user_idx", segment, "items")
 
 
-def catalogue_items(
-    events: DataFrame, moment: Moment, positive_min: float, min_item_events: int
-) -> DataFrame:
-    """(item_idx): items taken often enough before the moment to be shown."""
-    past = events.where(moment.before & taken(positive_min)).groupBy("item_idx").count()
-    return past.where(F.col("count") >= min_item_events).select("item_idx")
+def catalogue_items(past: DataFrame, positive_min: float, min_item_events: int) -> DataFrame:
+    """(item_idx): items taken often enough to be shown."""
+    counts = past.where(taken(positive_min)).groupBy("item_idx").count()
+    return counts.where(F.col("count") >= min_item_events).select("item_idx")
 
 
 def ranking_rows(

@@ -1,6 +1,7 @@
 """Profile vectors of every example as of just before its event: running sums, no loops.
 
-A row after as_of adds nothing to the history of those that follow: it sees the state at as_of.
+A row of the test adds nothing to the history of those that follow. With the split by time it sees
+the state at the cut.
 
 Where a user or an item has events of unknown time, the order of its past isn't known, and who came
 first may depend on the label (a log may have lost the times of low ratings only). Running sums
@@ -22,6 +23,7 @@ from tastemill.profiles.history import (
     centred,
     history_features,
 )
+from tastemill.splits import is_past
 from tastemill.times import taken
 
 NUM_FOLDS = 5
@@ -34,13 +36,12 @@ def earlier(key: str) -> WindowSpec:
     return W.partitionBy(key).orderBy(*order).rowsBetween(W.unboundedPreceding, -1)
 
 
-def before(amount: Column, key: str, moment: Moment, *, ordered: bool) -> Column:
+def before(amount: Column, key: str, *, ordered: bool) -> Column:
     """The sum of a number over what came before, 0 where nothing did.
 
     Args:
-        amount: what a row adds, a whole number unless ordered; rows from the moment on add 0.
+        amount: what a row adds, a whole number unless ordered; rows of the test add 0.
         key: user_id or item_id.
-        moment: the end of history.
         ordered: whether all times are known; else keys with unknown ones are summed by fold.
     """
     running = F.sum(amount).over(earlier(key))
@@ -50,7 +51,7 @@ def before(amount: Column, key: str, moment: Moment, *, ordered: bool) -> Column
     lost = F.max(F.col("event_time").isNull()).over(whole)
     fold = F.pmod(F.xxhash64("event_id"), F.lit(NUM_FOLDS))
     rest = F.sum(amount).over(whole) - F.sum(amount).over(W.partitionBy(key, fold))
-    return F.coalesce(F.when(lost & moment.before, rest).otherwise(running), F.lit(0))
+    return F.coalesce(F.when(lost & is_past(), rest).otherwise(running), F.lit(0))
 
 
 def with_user_vector(
@@ -59,41 +60,38 @@ def with_user_vector(
     """Add `user_vector` as of just before each row.
 
     Args:
-        rows: events with `shares` of their item, `overall_mean`, `oldest`.
-        moment: rows at or after it add nothing.
+        rows: events with `split`, `shares` of their item, `overall_mean`, `oldest`.
+        moment: as_of of the pass.
         cfg: length of vectors, half-life, prior.
         positive_min: smallest value that counts as taken.
         ordered: whether all times are known.
     """
     recency = moment.recency(cfg.half_life_days, F.col("oldest"))
-    weight = F.when(moment.before & taken(positive_min), recency).otherwise(0.0)
+    weight = F.when(is_past() & taken(positive_min), recency).otherwise(0.0)
 
     def in_slot(slot: int) -> Column:
         share = F.coalesce(F.get("shares", slot), F.lit(0.0))
         # A running sum adds in order, so it needs no fixed point, in which old events would vanish.
         amount = weight * share
         whole = amount if ordered else F.round(amount * FIXED_POINT).cast("long")
-        return before(whole, "user_id", moment, ordered=ordered).cast("double")
+        return before(whole, "user_id", ordered=ordered).cast("double")
 
     sums = F.array(*[in_slot(slot) for slot in range(cfg.num_categories)])
-    history = _history("user_id", moment, moment.before, ordered=ordered)
+    history = _history("user_id", is_past(), ordered=ordered)
     rows = rows.withColumns({"_sums": sums, **history})
     vector = as_vector(normalized(F.col("_sums")), _features(cfg))
     return rows.withColumn("user_vector", vector).drop("_sums", *HISTORY)
 
 
-def with_item_history(
-    rows: DataFrame, moment: Moment, counts: Column, *, ordered: bool
-) -> DataFrame:
+def with_item_history(rows: DataFrame, counts: Column, *, ordered: bool) -> DataFrame:
     """Add what an item's vector needs of its history, as of just before each row.
 
     Args:
-        rows: events and negatives with `overall_mean`.
-        moment: rows at or after it add nothing.
+        rows: events and negatives with `overall_mean` and `split`.
         counts: whether a row is an event and not a negative.
         ordered: whether all times are known.
     """
-    return rows.withColumns(_history("item_id", moment, moment.before & counts, ordered=ordered))
+    return rows.withColumns(_history("item_id", is_past() & counts, ordered=ordered))
 
 
 def with_item_vector(rows: DataFrame, cfg: ProfilesConfig) -> DataFrame:
@@ -103,14 +101,14 @@ def with_item_vector(rows: DataFrame, cfg: ProfilesConfig) -> DataFrame:
     return rows.withColumn("item_vector", vector).drop(*HISTORY)
 
 
-def _history(key: str, moment: Moment, counts: Column, *, ordered: bool) -> dict[str, Column]:
+def _history(key: str, counts: Column, *, ordered: bool) -> dict[str, Column]:
     value = F.col("value")
     amounts = (
         counts.cast("int"),
         (counts & value.isNotNull()).cast("int"),
         F.when(counts, centred()).otherwise(0),
     )
-    events, values, total = (before(a, key, moment, ordered=ordered) for a in amounts)
+    events, values, total = (before(a, key, ordered=ordered) for a in amounts)
     return {"_events": events, "_values": values, "_centred": total / 1e6}
 
 

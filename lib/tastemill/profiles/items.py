@@ -18,7 +18,7 @@ PRICE_EDGES = [n / 10 for n in range(1, 10)]
 
 
 def build_item_profiles(
-    events: DataFrame,
+    past: DataFrame,
     shares: DataFrame,
     items: DataFrame,
     moment: Moment,
@@ -27,13 +27,13 @@ def build_item_profiles(
     """One row of `item_profiles` for every item of the index.
 
     Args:
-        events: the table `events`.
+        past: events that profiles may see.
         shares: item_id and its category shares, for every item.
         items: item_id, item_idx and price of every item of the index.
-        moment: what counts as before.
+        moment: the end of what they may see.
         cfg: length of vectors, prior.
     """
-    past = events.where(moment.before & F.col("item_id").isNotNull())
+    past = past.where(F.col("item_id").isNotNull())
     overall = fit_overall(past)
     counted = (
         past.crossJoin(F.broadcast(overall))

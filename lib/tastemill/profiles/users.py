@@ -23,24 +23,23 @@ CLICKS = ("view", "click")
 
 
 def build_user_profiles(
-    events: DataFrame,
+    past: DataFrame,
     shares: DataFrame,
     users: DataFrame,
     moment: Moment,
     cfg: ProfilesConfig,
     positive_min: float,
 ) -> DataFrame:
-    """One row of `user_profiles` for every user with an event before the moment.
+    """One row of `user_profiles` for every user with an event.
 
     Args:
-        events: the table `events` with user_idx.
+        past: events that profiles may see, with user_idx.
         shares: item_id and its category shares.
         users: the table `users`.
-        moment: what counts as before.
+        moment: the end of what they may see.
         cfg: length of vectors, half-life, prior.
         positive_min: smallest value that counts as taken.
     """
-    past = events.where(moment.before)
     overall = fit_overall(past)
     interests = build_interests(past.where(taken(positive_min)), shares, overall, moment, cfg)
     behaviour = build_behaviour(with_visits(past, cfg.session_gap_minutes), overall, moment)

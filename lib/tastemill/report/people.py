@@ -9,15 +9,15 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from tastemill import tables
+from tastemill.config import SplitConfig
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.profiles.history import Moment
 from tastemill.report.contents import Lists, ShownItem, UserLists
-from tastemill.times import taken
+from tastemill.splits import is_past, with_split
+from tastemill.times import ORDER, Times, taken
 
 NUM_CANDIDATES, NUM_USERS, LENGTH = 12, 3, 10
 MAX_CATEGORIES = 3
-ORDER = ("event_time", "source_file", "source_row")
 
 
 def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -> Lists | None:
@@ -37,9 +37,13 @@ def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -
         return None
     as_of: datetime = found[0]["as_of"].astimezone(UTC)
     shown = {r["user_id"]: [i["item_id"] for i in r["items"]] for r in found}
-    past = list_events(
-        warehouse.read_or_empty(tables.EVENTS), shown, Moment(as_of), cfg.dataset.positive_min
-    ).collect()
+    # What is published is held against what came in later.
+    split = SplitConfig() if published else cfg.split
+    times, positive_min = Times(as_of, as_of, as_of), cfg.dataset.positive_min
+    events = with_split(
+        warehouse.read_or_empty(tables.EVENTS), split, times, "backtest", positive_min
+    )
+    past = list_events(events, shown, positive_min).collect()
     reader = _Reader(shown, past, stars=cfg.dataset.task == "rating")
     titled = _titles(warehouse, reader.item_ids)
     chosen = sorted(found, key=lambda r: not reader.history[r["user_id"]])[:NUM_USERS]
@@ -48,14 +52,13 @@ def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -
 
 
 def list_events(
-    events: DataFrame, shown: Mapping[str, Sequence[str]], moment: Moment, positive_min: float
+    events: DataFrame, shown: Mapping[str, Sequence[str]], positive_min: float
 ) -> DataFrame:
     """What a few users had before, newest first, and what they took later of what they are shown.
 
     Args:
-        events: the table.
+        events: the table, with `split`.
         shown: the items each of the few users is shown.
-        moment: when the lists were made.
         positive_min: smallest value that counts as taken.
 
     Returns:
@@ -64,7 +67,7 @@ def list_events(
     """
     newest = F.max(F.struct(*ORDER, "value")).alias("newest")
     own = events.where(F.col("user_id").isin(list(shown)) & F.col("item_id").isNotNull())
-    known = own.withColumns({"before": moment.before, "taken": taken(positive_min)})
+    known = own.withColumns({"before": is_past(), "taken": taken(positive_min)})
     items = known.groupBy("user_id", "item_id", "before").agg(newest, F.max("taken").alias("taken"))
     latest = W.partitionBy("user_id", "before").orderBy(F.desc("newest"), "item_id")
     listed = {item for items in shown.values() for item in items}

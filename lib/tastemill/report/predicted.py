@@ -19,8 +19,9 @@ from tastemill.delta import Warehouse
 from tastemill.evaluation import predictions
 from tastemill.evaluation.backtest import union
 from tastemill.models import Model
-from tastemill.profiles.history import Moment
 from tastemill.report.contents import Decile, Prediction, Spread
+from tastemill.splits import is_past, with_split
+from tastemill.times import Times
 
 QUANTILES = (0.10, 0.25, 0.75, 0.90)
 BINS_PER_LOGIT, MAX_LOGIT = 50, 12  # 1,201 bins, narrow where probabilities are small
@@ -41,7 +42,7 @@ def collect_predictions(
     if cfg.dataset.task == "implicit":
         return _calibrations(networks, kinds)
     factors = {m.model_id: m for m in models if _has_factors(m)}
-    mean = _mean_before(warehouse, cut)
+    mean = _mean_of_past(warehouse, cfg, cut)
     predicted = networks | {
         model_id: _from_factors(warehouse, rows, model, mean) for model_id, model in factors.items()
     }
@@ -119,10 +120,12 @@ def _has_factors(model: Model) -> bool:
     return model.kind in predictions.RATING_KINDS and model.artifact is None
 
 
-def _mean_before(warehouse: Warehouse, cut: datetime) -> DataFrame:
-    """The mean of what was rated before the cut, as the evaluation takes it."""
+def _mean_of_past(warehouse: Warehouse, cfg: Config, cut: datetime) -> DataFrame:
+    """The mean of what was rated in the past, as the evaluation takes it."""
+    events, times = warehouse.read(tables.EVENTS), Times(cut, cut, cut)
+    parted = with_split(events, cfg.split, times, "backtest", cfg.dataset.positive_min)
     rated = F.col("value").isNotNull() & F.col("item_id").isNotNull()
-    return rating_mean(warehouse.read(tables.EVENTS).where(Moment(cut).before & rated))
+    return rating_mean(parted.where(is_past() & rated))
 
 
 def _from_factors(

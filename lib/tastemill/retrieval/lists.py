@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from tastemill.config import DatasetConfig
 from tastemill.config.load import Config
 from tastemill.models import Model
-from tastemill.profiles.history import Moment
 from tastemill.retrieval.scorers import FactorScorer, Scorer, StaticScorer
 from tastemill.times import taken
 
@@ -60,12 +59,10 @@ def dense(factors: DataFrame, num_items: int) -> NDArray[np.float32]:
     return rows
 
 
-def catalogue(
-    events: DataFrame, moment: Moment, dataset: DatasetConfig, num_items: int
-) -> Catalogue:
-    """Count, per item, the events and the users that took it before the moment."""
-    past = events.where(moment.before & taken(dataset.positive_min)).groupBy("item_idx")
-    counts = past.agg(F.count("*").alias("events"), F.count_distinct("user_idx").alias("users"))
+def catalogue(past: DataFrame, dataset: DatasetConfig, num_items: int) -> Catalogue:
+    """Count, per item, the events and the users that took it."""
+    by_item = past.where(taken(dataset.positive_min)).groupBy("item_idx")
+    counts = by_item.agg(F.count("*").alias("events"), F.count_distinct("user_idx").alias("users"))
     table = counts.toArrow()
     places = table["item_idx"].to_numpy()
     num_events = np.zeros(num_items, dtype=np.int64)
@@ -103,11 +100,11 @@ def _barred(items: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.isnan(items).any(axis=1), -np.inf, 0.0).astype(np.float32)
 
 
-def seen_by_user(events: DataFrame, moment: Moment, cfg: Config) -> DataFrame:
-    """(user_idx, seen): what each user has had before the moment, by recommend.seen."""
+def seen_by_user(past: DataFrame, cfg: Config) -> DataFrame:
+    """(user_idx, seen): what each user has had, by recommend.seen."""
     counts = F.lit(True) if cfg.recommend.seen == "any" else taken(cfg.dataset.positive_min)
-    past = events.where(moment.before & counts).groupBy("user_idx")
-    return past.agg(F.sort_array(F.collect_set("item_idx")).alias("seen"))
+    by_user = past.where(counts).groupBy("user_idx")
+    return by_user.agg(F.sort_array(F.collect_set("item_idx")).alias("seen"))
 
 
 def ids_by_index(index: DataFrame, num_items: int) -> DataFrame:

@@ -1,4 +1,7 @@
-"""MovieLens 100K and 1M, told apart by their files. Ratings are events, genres are categories."""
+"""MovieLens 100K, 1M and latest, told apart by their files.
+
+Ratings are events, genres are categories. Only 100K and 1M tell anything of their users.
+"""
 
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from tastemill.sources.lines import parse_csv, parse_delimited, read_lines, requ
 
 FILES_100K = ("u.data", "u.item", "u.user")
 FILES_1M = ("users.dat", "movies.dat")
+FILES_LATEST = ("ratings.csv", "movies.csv")
 RATINGS_1M = ("ratings.dat", "ratings.csv.gz", "ratings.csv")
 GENRES_100K = [
     "unknown",
@@ -82,29 +86,50 @@ def files(folder: Path) -> list[Path]:
     """The files of whichever edition the folder holds."""
     if (folder / "u.data").is_file():
         return require(folder, FILES_100K)
+    if (folder / "movies.csv").is_file():
+        return require(folder, FILES_LATEST)
     ratings = [folder / name for name in RATINGS_1M if (folder / name).is_file()]
     if ratings:
         return [ratings[0], *require(folder, FILES_1M)]
     raise DataError(
         f"{folder} holds no MovieLens data",
-        expected="u.data, u.item, u.user (100K), or ratings.dat, users.dat, movies.dat (1M)",
-        fix="download ml-100k or ml-1m from GroupLens, unpack it, name the folder with --data",
+        expected=(
+            "u.data, u.item, u.user (100K), or ratings.dat, users.dat, movies.dat (1M), "
+            "or ratings.csv, movies.csv (latest)"
+        ),
+        fix="download an edition from GroupLens, unpack it, name the folder with --data",
     )
 
 
 def read(spark: SparkSession, folder: Path) -> RawFrames:
     """Read whichever edition the folder holds."""
-    ratings, *_ = files(folder)
-    if ratings.name == "u.data":
-        return RawFrames(
-            _ratings(parse_delimited(read_lines(spark, ratings), "\t", _RATING_NAMES)),
-            _users_100k(read_lines(spark, folder / "u.user")),
-            _items_100k(read_lines(spark, folder / "u.item", "ISO-8859-1")),
-        )
+    match files(folder):
+        case [ratings, movies]:
+            return _read_latest(spark, ratings, movies)
+        case [ratings, items, users] if ratings.name == "u.data":
+            return RawFrames(
+                _ratings(parse_delimited(read_lines(spark, ratings), "\t", _RATING_NAMES)),
+                _users_100k(read_lines(spark, users)),
+                _items_100k(read_lines(spark, items, "ISO-8859-1")),
+            )
+        case [ratings, users, items]:
+            return RawFrames(
+                _ratings(_ratings_1m(spark, ratings)),
+                _users_1m(read_lines(spark, users)),
+                _items_1m(read_lines(spark, items, "ISO-8859-1")),
+            )
+    raise AssertionError("an edition without a reader")
+
+
+def _read_latest(spark: SparkSession, ratings: Path, movies: Path) -> RawFrames:
+    lines = read_lines(spark, ratings)
+    parsed = parse_csv(lines, ratings, ("userId", "movieId", "rating", "timestamp"))
+    named = dict(zip(("userId", "movieId", "rating", "timestamp"), _RATING_NAMES, strict=True))
+    items = parse_csv(read_lines(spark, movies), movies, ("movieId", "title", "genres"))
     return RawFrames(
-        _ratings(_ratings_1m(spark, ratings)),
-        _users_1m(read_lines(spark, folder / "users.dat")),
-        _items_1m(read_lines(spark, folder / "movies.dat", "ISO-8859-1")),
+        _ratings(parsed.withColumnsRenamed(named)),
+        _no_users(lines),
+        _items_by_year(items.withColumnRenamed("movieId", "item_id")),
     )
 
 
@@ -159,6 +184,14 @@ def _users(parsed: DataFrame) -> DataFrame:
     return parsed.withColumns(told).select(*USER_COLUMNS, *ORIGIN)
 
 
+def _no_users(lines: DataFrame) -> DataFrame:
+    """No row: this edition has no file of users."""
+    told = {name: null("string") for name in ("user_id", "age", "gender", "occupation")}
+    told |= {"attributes": null("map<string,string>"), "updated_at": null("timestamp")}
+    empty = lines.limit(0).withColumns({**told, "reason": null("string")})
+    return empty.select(*USER_COLUMNS, *ORIGIN)
+
+
 def _items_100k(lines: DataFrame) -> DataFrame:
     names = ("item_id", "title", "released", "video", "url", *GENRES_100K)
     parsed = parse_delimited(lines, "|", names)
@@ -169,10 +202,15 @@ def _items_100k(lines: DataFrame) -> DataFrame:
 
 
 def _items_1m(lines: DataFrame) -> DataFrame:
-    parsed = parse_delimited(lines, "::", ("item_id", "title", "genres"))
+    return _items_by_year(parse_delimited(lines, "::", ("item_id", "title", "genres")))
+
+
+def _items_by_year(parsed: DataFrame) -> DataFrame:
+    """The year of a film stands at the end of its title, its genres in one column."""
     year = F.regexp_extract("title", r"\((\d{4})\)\s*$", 1)
     released = F.expr("try_to_timestamp(concat(released, '-01-01'), 'yyyy-MM-dd')").cast("date")
-    named = {"categories": F.split("genres", r"\|"), "released": year}
+    genres = F.nullif(F.col("genres"), F.lit("(no genres listed)"))
+    named = {"categories": F.split(genres, r"\|"), "released": year}
     return _items(parsed.withColumns(named), released)
 
 
@@ -197,9 +235,9 @@ def _decoded(column: str, words: dict[str, str]) -> Column:
 
 MOVIELENS = Source(
     name="movielens",
-    title="MovieLens 100K and 1M: film ratings with demographics and genres",
+    title="MovieLens 100K, 1M and latest: film ratings with genres, and of whom (not in latest)",
     licence="GroupLens research licence: no redistribution, no commercial use",
-    where="GroupLens, University of Minnesota: ml-100k.zip or ml-1m.zip, unpacked",
+    where="GroupLens, University of Minnesota: ml-100k, ml-1m or ml-latest-small, unpacked",
     files=files,
     read=read,
 )

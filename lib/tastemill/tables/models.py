@@ -62,7 +62,7 @@ METRICS = Table(
     schema(
         ("run_id!", STRING, "the run that measured it"),
         ("model_id!", STRING, "the model"),
-        ("protocol!", STRING, "how it was measured: full (ranking) or time_split (ratings)"),
+        ("protocol!", STRING, "how it was measured: full (ranking) or ratings"),
         ("split!", STRING, "test or valid"),
         ("segment!", STRING, "all, warm (users with a history) or cold"),
         ("metric!", STRING, "ndcg, recall, rmse, …"),

@@ -1,0 +1,98 @@
+"""Which events a backtest learns from, is tuned on, and is judged by: the column `split`.
+
+`time` is how a recommender is used. The other two are what many published tables go by: they let a
+model learn from what other people did after the event it is asked about.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+from tastemill.config import Purpose, SplitConfig
+from tastemill.profiles.history import Moment
+from tastemill.times import ORDER, Times, taken
+
+FINE = 1_000_000  # steps of the hash that picks the validation part of a fold
+
+
+def with_split(
+    events: DataFrame, split: SplitConfig, times: Times, purpose: Purpose, positive_min: float
+) -> DataFrame:
+    """Add `split`: train, valid or test. Production has no part that it doesn't learn from.
+
+    Args:
+        events: the table `events`.
+        split: how they are parted.
+        times: of the run; only the time split looks at them.
+        purpose: backtest or production.
+        positive_min: smallest value that counts as taken.
+    """
+    if purpose == "production":
+        return events.withColumn("split", F.lit("train"))
+    match split.by:
+        case "time":
+            part = _by_time(times)
+        case "leave_one_out":
+            part = _leave_one_out(positive_min)
+        case "k_fold":
+            part = _k_fold(split)
+    return events.withColumn("split", part)
+
+
+def split_label(split: SplitConfig) -> str:
+    """What tells the models of one split from those of another; empty for the times alone."""
+    match split.by:
+        case "time":
+            return ""
+        case "leave_one_out":
+            return "leave_one_out"
+        case "k_fold":
+            return f"fold {split.fold} of {split.num_folds}, seed {split.seed}"
+
+
+def is_past() -> Column:
+    """Whether an event is one that models of the pass learn from."""
+    return F.col("split") != "test"
+
+
+def tuning(events: DataFrame) -> DataFrame:
+    """The same question one step earlier: no test part, and the validation part in its place."""
+    part = F.when(F.col("split") == "valid", "test").otherwise("train")
+    return events.where(is_past()).withColumn("split", part)
+
+
+def _by_time(times: Times) -> Column:
+    """An event at the moment itself belongs to what comes after."""
+    return (
+        F.when(Moment(times.valid_from).before, "train")
+        .when(Moment(times.cut).before, "valid")
+        .otherwise("test")
+    )
+
+
+def _leave_one_out(positive_min: float) -> Column:
+    """The last thing that a user took is the test, the one before it valid.
+
+    What the user did between the two, taken or not, belongs to the earlier one, and what came after
+    the last to the test: no part sees what its user did later. Who took one thing only is left in
+    train, who took two has no valid part.
+    """
+    is_taken = taken(positive_min) & F.col("item_id").isNotNull()
+    of_user = W.partitionBy("user_id")
+    order = (F.col("event_time").asc_nulls_first(), *ORDER[1:])
+    from_here = of_user.orderBy(*order).rowsBetween(W.currentRow, W.unboundedFollowing)
+    left, total = (F.count_if(is_taken).over(window) for window in (from_here, of_user))
+    is_test = (total > 1) & ((left == 0) | ((left == 1) & is_taken))
+    is_valid = (total > 2) & ((left == 1) | ((left == 2) & is_taken))
+    return F.when(is_test, "test").when(is_valid, "valid").otherwise("train")
+
+
+def _k_fold(split: SplitConfig) -> Column:
+    """One of `num_folds` equal parts of the events, by a hash: the same whatever the order."""
+    fold = F.pmod(F.xxhash64(F.lit(split.seed), "event_id"), F.lit(split.num_folds))
+    fine = F.pmod(F.xxhash64(F.lit("valid"), F.lit(split.seed), "event_id"), F.lit(FINE))
+    return (
+        F.when(fold == split.fold, "test")
+        .when(fine < split.valid_fraction * FINE, "valid")
+        .otherwise("train")
+    )
