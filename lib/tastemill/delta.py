@@ -149,24 +149,33 @@ class Warehouse:
         key, changed or not. With `newer`, a row replaces another only when these columns, compared
         in order, are at least as large (null is smaller than everything).
         """
-        if self.create(table):
-            return self._first_rows(table, rows)
+        self.create(table)
         check_frame(table, rows)
         return self._commit(table, lambda: self._merge_once(table, rows, newer))
 
-    def _first_rows(self, table: Table, rows: DataFrame) -> int:
-        """Nothing to compare with: an append is several times faster than a MERGE."""
-        self._save(table, self._writer(table, rows).mode("append"))
-        return self.read(table).count()
-
     def _merge_once(self, table: Table, rows: DataFrame, newer: Sequence[str]) -> int:
+        if self.data_version(table) is None and self._are_first(table, rows):
+            return self.read(table).count()
         changed = _changed_rows(table, rows, self.read(table), newer).persist()
+        # Held again against what the MERGE itself finds: a newer row may just have come in.
+        columns = [", ".join(f"{side}.{c}" for c in newer) for side in "st"]
+        allowed = "struct({}) >= struct({})".format(*columns) if newer else ""
         try:
-            if count := changed.count():
-                self._upsert(table, changed)
-            return count
+            return self._upsert(table, changed, allowed) if not changed.isEmpty() else 0
         finally:
             changed.unpersist()
+
+    def _are_first(self, table: Table, rows: DataFrame) -> bool:
+        """Append the rows as the table's first, unless others came first; say whether they are.
+
+        With nothing to compare with, an append is several times faster than a MERGE. By their
+        common txnAppId Delta lets in one writer's first rows only.
+        """
+        mark = uuid.uuid4().hex
+        options = {"txnAppId": "first rows", "txnVersion": "1", "userMetadata": mark}
+        self._write(table, self._writer(table, rows).mode("append").options(**options))
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
+        return not history.where(F.col("userMetadata") == mark).isEmpty()
 
     def _upsert(self, table: Table, rows: DataFrame, unchanged: str = "") -> int:
         """Delta's MERGE of rows `s` into the table `t`; return how many rows it wrote."""
@@ -268,10 +277,13 @@ class Warehouse:
         return rows.select(table.columns).write.format("delta")
 
     def _save(self, table: Table, writer: DataFrameWriter) -> None:
+        self._commit(table, lambda: self._write(table, writer))
+
+    def _write(self, table: Table, writer: DataFrameWriter) -> None:
         if self.is_catalog:
-            self._commit(table, lambda: writer.saveAsTable(self.name(table)))
+            writer.saveAsTable(self.name(table))
         else:
-            self._commit(table, lambda: writer.save(self.path(table)))
+            writer.save(self.path(table))
 
     def _commit(self, table: Table, write: Callable[[], R]) -> R:
         """Write with retries; what was read of the table's history no longer holds."""

@@ -1,7 +1,11 @@
 """What the warehouse promises: contracts, idempotent writes, versions by slice."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -42,6 +46,62 @@ def test_an_older_row_never_replaces_a_newer_one(spark: SparkSession, warehouse:
         warehouse.merge(tables.USERS, user(occupation, year), newer=("updated_at",))
     assert warehouse.read(tables.USERS).first()["occupation"] == "baker"
     warehouse.merge(tables.USERS, user("miller", 2021), newer=("updated_at",))
+    assert warehouse.read(tables.USERS).first()["occupation"] == "miller"
+
+
+def at_once(*writes: Callable[[], object]) -> list[object]:
+    """Run the writes in threads that start together."""
+    together = Barrier(len(writes))
+
+    def run(write: Callable[[], object]) -> object:
+        together.wait()
+        return write()
+
+    with ThreadPoolExecutor(len(writes)) as pool:
+        return list(pool.map(run, writes))
+
+
+def test_two_writers_at_once_lose_nothing(spark: SparkSession, warehouse: Warehouse) -> None:
+    """From the table's making on; each writer brings rows of its own and newer ones of all."""
+
+    def users(writer: int, turn: int) -> DataFrame:
+        at = datetime(2020, 1, 1 + turn, writer, tzinfo=UTC)
+        names = [f"{writer}-{turn}", "all"]
+        rows = [(name, None, None, f"{writer}-{turn}", None, at) for name in names]
+        return spark.createDataFrame(rows, tables.USERS.schema)
+
+    def writes(writer: int) -> None:
+        place = Warehouse(spark, warehouse.location, "toy")
+        for turn in range(3):
+            place.merge(tables.USERS, users(writer, turn), newer=("updated_at",))
+
+    at_once(lambda: writes(1), lambda: writes(2))
+    found = {row.user_id: row.occupation for row in warehouse.read(tables.USERS).collect()}
+    own = {f"{writer}-{turn}" for writer in (1, 2) for turn in range(3)}
+    assert found == {**{name: name for name in own}, "all": "2-2"}
+    assert warehouse.read(tables.USERS).count() == len(own) + 1
+
+
+def test_a_newer_row_that_came_in_between_stays(
+    spark: SparkSession, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge has compared, and before it writes somebody else's merge is through."""
+
+    def user(occupation: str, year: int) -> DataFrame:
+        row = ("u", None, None, occupation, None, datetime(year, 1, 1, tzinfo=UTC))
+        return spark.createDataFrame([row], tables.USERS.schema)
+
+    warehouse.merge(tables.USERS, user("baker", 2019))
+    upsert, other = warehouse._upsert, Warehouse(spark, warehouse.location, "toy")
+
+    def late(*args: Any) -> int:
+        other.merge(tables.USERS, user("miller", 2021), newer=("updated_at",))
+        return upsert(*args)
+
+    monkeypatch.setattr(
+        Warehouse, "_upsert", lambda self, *a: (upsert if self is other else late)(*a)
+    )
+    assert warehouse.merge(tables.USERS, user("pupil", 2020), newer=("updated_at",)) == 0
     assert warehouse.read(tables.USERS).first()["occupation"] == "miller"
 
 
