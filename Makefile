@@ -1,10 +1,10 @@
-# make install | demo | test | test-fast | test-faults | lint | bench — each does all it needs on a fresh machine.
+# make install | demo | test | test-fast | test-faults | soak | lint | bench — each does all it needs on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 EXTRAS ?= train,dev
 .DEFAULT_GOAL := help
-.PHONY: help install java demo test test-fast test-faults lint format bench clean
+.PHONY: help install java demo test test-fast test-faults soak lint format bench clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -35,6 +35,9 @@ test-fast: install
 test-faults: install
 	$(BIN)/python -m pytest -m faults
 
+soak: install
+	$(BIN)/python -m tests.benchmarks.soak
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +49,7 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks.bench
+	$(BIN)/python -m tests.benchmarks.merge
 
 clean:
 	rm -rf $(VENV) build dist lib/*.egg-info warehouse .pytest_cache .mypy_cache .ruff_cache

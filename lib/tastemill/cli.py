@@ -254,6 +254,7 @@ def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
 def main() -> None:
     """Entry point: a user's mistake ends in one message, never in a traceback."""
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
+    logging.getLogger("tastemill").setLevel(logging.WARNING)
     try:
         app()
     except Exception as error:

@@ -1,10 +1,14 @@
 """Input that is damaged, empty or strange: one message, the old state, everything counted."""
 
 import gzip
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import tables
@@ -105,6 +109,70 @@ def test_nothing_that_was_there_is_lost_when_the_next_file_is_damaged(
     assert place.warehouse.read(tables.EVENTS).count() == rows
 
 
+def write_1m(folder: Path, header: str, line: Callable[[int], str]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "users.dat").write_text("1::F::1::10::48067\n")
+    (folder / "movies.dat").write_text("".join(f"{n}::Film (1990)::Drama\n" for n in range(20)))
+    (folder / "ratings.csv").write_text("\n".join([header, *map(line, range(20))]) + "\n")
+
+
+def test_files_that_gained_lost_or_retyped_a_column(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(spark, tmp_path, "movielens-1m")
+    write_1m(
+        place.data, "device,Rating,MovieID,UserID,Timestamp", lambda n: f"tv,4,{n},1,{START + n}"
+    )
+    assert place.job(ingest) == 0
+    events = place.warehouse.read(tables.EVENTS)
+    found = {(r.user_id, r.item_id, r.value) for r in events.collect()}
+    assert found == {("1", str(n), 4.0) for n in range(20)}
+    lost, retyped = tmp_path / "lost", tmp_path / "retyped"
+    write_1m(lost, "UserID,MovieID,Timestamp", lambda n: f"1,{n},{START + n}")
+    refused(place, capsys, "no column Rating", "found: UserID, MovieID, Timestamp", data=lost)
+    header = "UserID,MovieID,Rating,Timestamp"
+    write_1m(retyped, header, lambda n: f"1,{n},four stars,{START + n}")
+    refused(place, capsys, "value_unparsable", data=retyped)
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"),
+    [
+        (lambda rows: rows.withColumn("device", F.lit("tv")), "unknown column device"),
+        (lambda rows: rows.drop("query"), "no column query"),
+        (
+            lambda rows: rows.withColumn("value", F.col("value").cast("string")),
+            "value is string, not double",
+        ),
+    ],
+    ids=["gained", "lost", "retyped"],
+)
+def test_a_table_that_gained_lost_or_retyped_a_column(
+    place: Place,
+    capsys: pytest.CaptureFixture[str],
+    drift: Callable[[DataFrame], DataFrame],
+    words: str,
+) -> None:
+    write_movielens(place.data, users=5)
+    assert place.job(ingest) == 0
+    rows = drift(place.warehouse.read(tables.EVENTS)).localCheckpoint()
+    writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    table = place.warehouse.path(tables.EVENTS)
+    kept = place.warehouse.properties(tables.EVENTS)
+    writer.save(table)
+    listed = ", ".join(f"'{k}' = '{v}'" for k, v in kept.items() if k.startswith("tastemill"))
+    place.warehouse.spark.sql(f"ALTER TABLE delta.`{table}` SET TBLPROPERTIES ({listed})")
+    before = table_versions(place.warehouse)["events"]
+    for module in (train_baselines, ingest):
+        assert place.job(module) == 1
+        said = capsys.readouterr().err
+        assert said.count("error: ") == 1
+        assert "table events: the columns break the contract" in said
+        assert f"found: {words}" in said
+        assert "next step: " in said
+    assert table_versions(place.warehouse)["events"] == before
+
+
 def test_bad_rows_are_counted_by_reason(place: Place) -> None:
     good = [(1, item, 4, START + item * DAY) for item in range(21, 61)]
     bad = [
@@ -177,6 +245,47 @@ def test_a_warehouse_that_cannot_be_written(
     assert said.count("error: ") == 1
     assert str(place.folder / "w") in said
     assert "next step: " in said
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MiB, where this machine lets us make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system takes root's rights")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_what_was_there(
+    spark: SparkSession, tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(spark, tmp_path)
+    place.warehouse = Warehouse(spark, str(small_disk / "w"), place.dataset)
+    write_movielens(place.data, users=20)
+    for module in (ingest, build_profiles, train_baselines, recommend):
+        assert place.job(module) == 0
+    lists, versions = place.lists(), table_versions(place.warehouse)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    write_movielens(place.data, users=40)
+    for module in (ingest, train_baselines, recommend):
+        assert place.job(module) == 1
+        said = capsys.readouterr().err
+        assert said.count("error: the disk is full") == 1, said[-3000:]
+        assert "next step: free space and run again" in said
+    assert place.lists() == lists
+    assert table_versions(place.warehouse) == versions
+    filler.unlink()
+    for module in (ingest, build_profiles, train_baselines, recommend):
+        assert place.job(module) == 0
+    assert len(place.lists()) == 40
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
