@@ -5,6 +5,7 @@ have shown at the cut; production merges what users are shown, and only lists th
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -44,25 +45,27 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
 
     seq = job.run_seq(warehouse, cfg)
 
-    def lists_of(model: Model) -> DataFrame:
+    def lists_of(model: Model, after: ExitStack) -> DataFrame:
         scorer = lists.scorer_of(model, lists.dense(_items(warehouse, model), num_items), pool)
         made = recommend_top_k(
             _with_vectors(users, warehouse, model),
             scorer,
             cfg.recommend.top_k,
             eligible=pool.eligible,
+            after=after,
         )
         stamp = lists.Stamp(cfg.recommend.surface, model, seq)
         return lists.as_lists(made, users.select("user_id", "user_idx"), ids, stamp)
 
-    made = reduce(DataFrame.union, [lists_of(model) for model in chosen])
-    if cfg.run.purpose == "backtest":
-        labels = [model.model_id for model in chosen]
-        warehouse.overwrite_slice(tables.BACKTEST_LISTS, made, *labels)
-        rows, word = users.count() * len(chosen), ""
-    else:
-        rows = warehouse.merge(tables.RECOMMENDATIONS, made, newer=("as_of", "run_seq"))
-        word = f"of {users.count()} lists changed"
+    with ExitStack() as after:
+        made = reduce(DataFrame.union, [lists_of(model, after) for model in chosen])
+        if cfg.run.purpose == "backtest":
+            labels = [model.model_id for model in chosen]
+            warehouse.overwrite_slice(tables.BACKTEST_LISTS, made, *labels)
+            rows, word = users.count() * len(chosen), ""
+        else:
+            rows = warehouse.merge(tables.RECOMMENDATIONS, made, newer=("as_of", "run_seq"))
+            word = f"of {users.count()} lists changed"
     events.unpersist()
     users.unpersist()
     return job.JobResult(rows, {m.kind: m.model_id for m in chosen}, word)

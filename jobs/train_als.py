@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 
 from tastemill import job, models, tables
-from tastemill.collaborative.als import AlsConfig, explicit_ratings, fit_als, implicit_ratings
+from tastemill.collaborative.als import explicit_ratings, fit_als, implicit_ratings
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.examples import type_weight
@@ -36,7 +36,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
     for kind in wanted:
-        recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg.als, kind))
+        recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg, kind))
         start = time.monotonic()
         factors = fit_als(
             _ratings(past, kind, cfg),
@@ -51,9 +51,12 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     return job.JobResult(len(saved), saved)
 
 
-def _params(cfg: AlsConfig, kind: str) -> dict[str, object]:
-    unused = {"models", "seed"} | (set() if kind == "als" else {"alpha"})
-    return cfg.model_dump(exclude=unused)
+def _params(cfg: Config, kind: str) -> dict[str, object]:
+    """What the fit depends on, of what was taken and of how it counts too."""
+    if kind == "als_explicit":
+        return cfg.als.model_dump(exclude={"models", "seed", "alpha"})
+    what = cfg.dataset.model_dump(include={"positive_min", "event_weights"})
+    return cfg.als.model_dump(exclude={"models", "seed"}) | what
 
 
 def _ratings(past: DataFrame, kind: str, cfg: Config) -> DataFrame:

@@ -178,7 +178,7 @@ def evaluate(
     k: Annotated[int, typer.Option(help="Length of list.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """How the models of the last backtest did on the newest part of the data."""
+    """How the models of the last backtest did on the part of the data that was kept from them."""
     place = opened(dataset, warehouse)
     rows = views.metrics(place, views.backtest_models(place), segment, k)
     console.show(f"Backtest, {segment} users", rows, as_json=as_json)

@@ -134,13 +134,12 @@ class Warehouse:
         # The limit tells the optimizer that it is empty: joins with it disappear.
         return self.spark.createDataFrame([], table.schema).limit(0)
 
-    def create(self, table: Table) -> bool:
-        """Make the table where it isn't there yet, with its contract; say whether it was made."""
-        if made := not self.exists(table):
+    def create(self, table: Table) -> None:
+        """Make the table, with its contract, where it isn't there yet."""
+        if not self.exists(table):
             statement = create_sql(self.name(table), table, self.dataset)
             with_retries(lambda: self.spark.sql(statement))
         self._check(table)
-        return made
 
     def merge(self, table: Table, rows: DataFrame, *, newer: Sequence[str] = ()) -> int:
         """Insert rows with new keys and replace those whose content differs; return how many.
@@ -154,8 +153,11 @@ class Warehouse:
         return self._commit(table, lambda: self._merge_once(table, rows, newer))
 
     def _merge_once(self, table: Table, rows: DataFrame, newer: Sequence[str]) -> int:
-        if self.data_version(table) is None and self._are_first(table, rows):
-            return self.read(table).count()
+        # No commit that wrote rows may also mean that the log forgot it.
+        if self.data_version(table) is None and self.read(table).isEmpty():
+            written = self._write_first(table, rows)
+            if written is not None:
+                return written
         changed = _changed_rows(table, rows, self.read(table), newer).persist()
         # Held again against what the MERGE itself finds: a newer row may just have come in.
         columns = [", ".join(f"{side}.{c}" for c in newer) for side in "st"]
@@ -165,8 +167,8 @@ class Warehouse:
         finally:
             changed.unpersist()
 
-    def _are_first(self, table: Table, rows: DataFrame) -> bool:
-        """Append the rows as the table's first, unless others came first; say whether they are.
+    def _write_first(self, table: Table, rows: DataFrame) -> int | None:
+        """Append the rows as the table's first and return how many; None if others came first.
 
         With nothing to compare with, an append is several times faster than a MERGE. By their
         common txnAppId Delta lets in one writer's first rows only.
@@ -175,7 +177,8 @@ class Warehouse:
         options = {"txnAppId": "first rows", "txnVersion": "1", "userMetadata": mark}
         self._write(table, self._writer(table, rows).mode("append").options(**options))
         history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
-        return not history.where(F.col("userMetadata") == mark).isEmpty()
+        ours = history.where(F.col("userMetadata") == mark).select("operationMetrics").first()
+        return None if ours is None else int(ours["operationMetrics"]["numOutputRows"])
 
     def _upsert(self, table: Table, rows: DataFrame, unchanged: str = "") -> int:
         """Delta's MERGE of rows `s` into the table `t`; return how many rows it wrote."""

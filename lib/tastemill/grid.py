@@ -6,6 +6,7 @@ by more than neighbours in the grid differ, so the best of each rank is judged b
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -104,8 +105,9 @@ class _Judge:
         factors = fit_als(self.ratings, cfg, implicit=True, checkpoints=self.checkpoints)
         items = lists.dense(factors.items, len(self.pool.eligible))
         users = self.users.join(factors.users.withColumnRenamed("idx", "user_idx"), "user_idx")
-        made = recommend_top_k(
-            users, lists.factor_scorer(items, self.pool), K, eligible=self.pool.eligible
-        )
-        per_user = ranking_metrics(made.withColumn("model_id", F.lit("als")), self.relevant, (K,))
-        return float(per_user.where("metric = 'ndcg'").agg(F.avg("value")).collect()[0][0])
+        scorer, eligible = lists.factor_scorer(items, self.pool), self.pool.eligible
+        with ExitStack() as after:
+            made = recommend_top_k(users, scorer, K, eligible=eligible, after=after)
+            named = made.withColumn("model_id", F.lit("als"))
+            per_user = ranking_metrics(named, self.relevant, (K,))
+            return float(per_user.where("metric = 'ndcg'").agg(F.avg("value")).collect()[0][0])

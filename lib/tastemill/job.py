@@ -28,7 +28,7 @@ from tastemill.profiles.history import Moment
 from tastemill.session import build_session
 from tastemill.splits import split_label, with_split
 from tastemill.tables import BY_NAME, EVENTS, ITEM_INDEX, RUNS, USER_INDEX, Table
-from tastemill.times import Times, resolve_times
+from tastemill.times import Times, resolve_times, up_to
 
 log = logging.getLogger("tastemill")
 
@@ -131,6 +131,8 @@ def given_times(cfg: Config) -> tuple[datetime | None, ...]:
 def times_of(warehouse: Warehouse, cfg: Config) -> Times:
     """The times of the run: as configured, else worked out from the events."""
     given = given_times(cfg)
+    if cfg.split.by != "time" and cfg.run.as_of:
+        return up_to(cfg.run.as_of)
     if all(given):
         return Times(*(at for at in given if at))
     found = resolve_times(warehouse.read(EVENTS), cfg.split, cfg.dataset)
@@ -168,14 +170,20 @@ def recipe(
     """
     read = inputs or [TableSlice(t) for t in (EVENTS, USER_INDEX, ITEM_INDEX)]
     versions = {i.label: warehouse.data_version(i.table, i.where) or 0 for i in read}
-    as_of = times_of(warehouse, cfg).of(cfg.run.purpose)
-    judged_by = split_label(cfg.split) if cfg.run.purpose == "backtest" else ""
+    times = times_of(warehouse, cfg)
+    as_of, judged_by = times.of(cfg.run.purpose), _judged_by(cfg, times)
     return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash(), judged_by)
+
+
+def _judged_by(cfg: Config, times: Times) -> str:
+    if cfg.run.purpose == "production":
+        return ""
+    return split_label(cfg.split, times, cfg.dataset.positive_min)
 
 
 def models_of(warehouse: Warehouse, cfg: Config) -> list[models.Model]:
     """The models that a pass makes lists of: all of a backtest, in production the chosen one."""
-    ids = dict(cfg.run.models) or models.newest(warehouse, cfg.run.purpose)
+    ids = dict(cfg.run.models) or newest_models(warehouse, cfg)
     if cfg.run.purpose == "production":
         ids = {kind: ids[kind] for kind in [cfg.recommend.model] if kind in ids}
     if not ids:
@@ -185,6 +193,14 @@ def models_of(warehouse: Warehouse, cfg: Config) -> list[models.Model]:
             fix="fit one first: tastemill run, or tastemill job train_als",
         )
     return [models.find(warehouse, model_id) for model_id in ids.values()]
+
+
+def newest_models(warehouse: Warehouse, cfg: Config) -> dict[str, str]:
+    """Kind to model_id of what was fitted last; in a backtest, of what hasn't seen its test."""
+    if cfg.run.purpose == "production":
+        return models.newest(warehouse, "production")
+    times = times_of(warehouse, cfg)
+    return models.newest(warehouse, "backtest", as_of=times.cut, split=_judged_by(cfg, times))
 
 
 def run_seq(warehouse: Warehouse, cfg: Config) -> int:

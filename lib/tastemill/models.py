@@ -113,11 +113,16 @@ def find(warehouse: Warehouse, model_id: str) -> Model:
     )
 
 
-def newest(warehouse: Warehouse, purpose: Purpose) -> dict[str, str]:
-    """Kind to model_id of the models fitted last for a purpose."""
+def newest(
+    warehouse: Warehouse, purpose: Purpose, *, as_of: datetime | None = None, split: str = ""
+) -> dict[str, str]:
+    """Kind to model_id of the models fitted last for a purpose; of one moment and split if told."""
     if not warehouse.exists(MODELS):
         return {}
     rows = warehouse.read(MODELS).where(F.col("purpose") == purpose)
+    if as_of is not None:
+        kept_from = F.coalesce(F.get_json_object("params", "$.split"), F.lit(""))
+        rows = rows.where((F.col("as_of") == F.lit(as_of)) & (kept_from == split))
     latest = rows.groupBy("kind").agg(F.max_by("model_id", "created_at").alias("model_id"))
     return {r["kind"]: r["model_id"] for r in latest.collect()}
 

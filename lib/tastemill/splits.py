@@ -39,15 +39,27 @@ def with_split(
     return events.withColumn("split", part)
 
 
-def split_label(split: SplitConfig) -> str:
-    """What tells the models of one split from those of another; empty for the times alone."""
+def split_label(split: SplitConfig, times: Times, positive_min: float) -> str:
+    """What tells the models of one split from those of another, where their as_of doesn't."""
     match split.by:
         case "time":
             return ""
         case "leave_one_out":
-            return "leave_one_out"
+            return f"leave_one_out, taken from {positive_min:g}, events before {times.as_of}"
         case "k_fold":
-            return f"fold {split.fold} of {split.num_folds}, seed {split.seed}"
+            part = f"fold {split.fold} of {split.num_folds}, seed {split.seed}"
+            return f"{part}, events before {times.as_of}"
+
+
+def judged_by(split: SplitConfig) -> str:
+    """The test part in words."""
+    match split.by:
+        case "time":
+            return "newest part of the data"
+        case "leave_one_out":
+            return "the last thing each user took"
+        case "k_fold":
+            return f"part {split.fold + 1} of {split.num_folds} of the data"
 
 
 def is_past() -> Column:

@@ -39,22 +39,27 @@ def resolve_times(events: DataFrame, split: SplitConfig, dataset: DatasetConfig)
     """Find the times such that the newest `test_fraction` of what was taken is the test.
 
     An event belongs to the test when event_time >= cut, so events of one second stay together.
-    Where the split isn't by time, a backtest looks back from the very end of the data: a moment
-    before `as_of`, on the day before it, so that its profiles don't lie where production's do.
     """
     newest = events.agg(F.max("event_date").alias("day")).first()
     if split.by != "time":
         if newest is None or newest["day"] is None:
             raise DataError("no event has a time", fix="check the source's times")
-        as_of = _midnight(newest["day"] + timedelta(days=1))
-        end = as_of - timedelta.resolution
-        return Times(end, end, as_of)
+        return up_to(_midnight(newest["day"] + timedelta(days=1)))
     positives = events.where(taken(dataset.positive_min))
     cut = time_at(positives, 1.0 - split.test_fraction)
     earlier = positives.where(F.col("event_time").isNull() | (F.col("event_time") < F.lit(cut)))
     valid_from = time_at(earlier, 1.0 - split.valid_fraction)
     day: date = newest["day"] if newest else cut.date()
     return Times(valid_from, cut, _midnight(day + timedelta(days=1)))
+
+
+def up_to(as_of: datetime) -> Times:
+    """The times of a split that isn't by time: a backtest looks back from the end of the data.
+
+    Its moment lies on the day before `as_of`, so that its profiles don't lie where production's do.
+    """
+    end = _midnight(as_of.date()) - timedelta.resolution
+    return Times(end, end, as_of)
 
 
 def time_at(events: DataFrame, share: float) -> datetime:

@@ -18,7 +18,8 @@ from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.session import build_session
 from tastemill.testing.versions import table_versions
-from tastemill.training.feed import Shard, open_feed
+from tastemill.training.feed import open_feed
+from tastemill.training.groups import Shard
 from tastemill.training.materialize import materialize
 
 ALS_ONLY = (

@@ -70,8 +70,8 @@ class Killer(Thread):
         """Wait for the sign, then for a victim."""
         while not self.over:
             if self.sign() and (found := self.victims()):
+                os.kill(found[0], signal.SIGKILL)
                 self.pid = found[0]
-                os.kill(self.pid, signal.SIGKILL)
                 return
             time.sleep(0.02)
 

@@ -215,7 +215,7 @@ def test_leave_one_out(spark: SparkSession, tmp_path: Path) -> None:
     factors = run.warehouse.read(tables.ITEM_FACTORS, where=model)
     assert factors.agg(F.sum(F.get("vector", 0))).first()[0] == len(liked) - 20
     (row,) = run.warehouse.read(tables.MODELS).where(f"model_id = '{model}'").collect()
-    assert '"split": "leave_one_out"' in row.params
+    assert '"split": "leave_one_out, ' in row.params
     again = run_line(spark, cfg)
     assert not again.worked
     assert again.models == run.models

@@ -12,7 +12,8 @@ import torch
 
 from tastemill.errors import FeedError
 from tastemill.training import feed as feeds
-from tastemill.training.feed import READERS, Batch, Columns, Shard, open_feed
+from tastemill.training.feed import Batch, open_feed
+from tastemill.training.groups import READERS, Columns, Shard
 from tastemill.training.spec import FeedSpec
 
 MakeFeed = Callable[..., FeedSpec]

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from tastemill.errors import FeedError
 from tastemill.training import materialize as module
-from tastemill.training.feed import Shard, open_feed
+from tastemill.training.feed import open_feed
+from tastemill.training.groups import Shard
 from tastemill.training.materialize import MANIFEST, materialize, read_feed
 from tastemill.training.spec import FeedSpec
 

@@ -255,6 +255,19 @@ def test_splits_and_purposes(spark: SparkSession) -> None:
     assert found["e6", 0].item_vector[3] == pytest.approx(log1p(6) / 10)
 
 
+def test_a_test_row_of_unknown_time_sees_all_of_the_past(spark: SparkSession) -> None:
+    """Parted by fold, a test row may lie anywhere; and what it lacks says nothing of the past."""
+    events = [event(n, n, 0, START + timedelta(days=n), 4.0) for n in range(4)]
+    given = frame(spark, [*events, event(4, 4, 0, None, 1.0)])
+    parted = given.withColumn("split", F.expr("if(event_id = 'e4', 'test', 'train')"))
+    dataset = DatasetConfig(task="rating", positive_min=3.0, allow_missing_time=True)
+    rows = build_examples(parted, shares(spark), recipe(dataset)).collect()
+    seen = {row.event_id: row.item_vector[3] for row in rows}
+    assert seen == {
+        f"e{n}": pytest.approx(log1p(before) / 10) for n, before in enumerate((0, 1, 2, 3, 4))
+    }
+
+
 @pytest.mark.slow
 def test_vectors_are_the_profiles_of_the_same_moment(spark: SparkSession) -> None:
     events = history(seed=8)

@@ -1,5 +1,6 @@
 """Splits worked by hand: which events a backtest learns from and which it is judged by."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from pyspark.sql import functions as F
 
 from tastemill.config import DatasetConfig, SplitConfig
 from tastemill.splits import is_past, split_label, tuning, with_split
-from tastemill.times import Times, resolve_times
+from tastemill.times import Times, resolve_times, up_to
 
 SCHEMA = (
     "event_id string, user_id string, item_id string, value double, event_time timestamp, "
@@ -108,13 +109,19 @@ def test_a_backtest_that_is_not_by_time_ends_with_the_data(spark: SparkSession, 
     assert found.valid_from == found.cut < found.as_of
     assert found.cut.date() == (DAY + timedelta(days=8)).date()
     assert found.cut > DAY + timedelta(days=8.999)
+    # Of a day that isn't over, profiles of the backtest lie on the day before all the same.
+    assert up_to(DAY + timedelta(hours=7)).cut.date() == (DAY - timedelta(days=1)).date()
 
 
 def test_labels_tell_models_of_one_split_from_another() -> None:
     folds = [SplitConfig(by="k_fold", fold=n, seed=s) for n in range(2) for s in range(2)]
     splits = [SplitConfig(), LEAVE_ONE_OUT, *folds]
-    assert len({split_label(split) for split in splits}) == len(splits)
-    assert split_label(SplitConfig(test_fraction=0.5)) == ""  # its as_of tells
+    later = replace(TIMES, as_of=TIMES.as_of + timedelta(days=1))
+    labels = {split_label(split, TIMES, 3.0) for split in splits}
+    assert len(labels) == len(splits)
+    assert split_label(LEAVE_ONE_OUT, TIMES, 4.0) not in labels
+    assert split_label(LEAVE_ONE_OUT, later, 3.0) not in labels
+    assert split_label(SplitConfig(test_fraction=0.5), later, 4.0) == ""  # its as_of tells
 
 
 def test_a_fold_that_is_not_there_is_refused() -> None:

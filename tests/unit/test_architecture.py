@@ -47,7 +47,7 @@ def test_networks_and_their_loop_know_no_spark(folder: str) -> None:
 
 
 def test_one_module_for_each_foreign_thing() -> None:
-    assert importers("petastorm") <= {"training/materialize.py", "training/feed.py"}
+    assert importers("petastorm") <= {"training/materialize.py", "training/groups.py"}
     assert importers("pyspark.ml.torch") == {"training/launch.py"}
     assert importers("delta") == set()
     builders = {

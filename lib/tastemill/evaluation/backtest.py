@@ -1,4 +1,4 @@
-"""Holds the lists and predictions of a backtest against what users did after the cut."""
+"""Holds the lists and predictions of a backtest against what users did in the test part."""
 
 from collections.abc import Sequence
 from functools import reduce

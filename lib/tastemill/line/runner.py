@@ -160,7 +160,8 @@ class Run:
             self.cfg = self.cfg.model_copy(update={"run": self.cfg.run.model_copy(update=update)})
             cfg = cfg.model_copy(update={"run": run.model_copy(update=update)})
         if name in JUDGED:
-            known = {"models": self.models[purpose]}
+            # Where training isn't part of the call: what it would find, so that the key tells.
+            known = {"models": self.models[purpose] or job.newest_models(self.warehouse, cfg)}
             cfg = cfg.model_copy(update={"run": cfg.run.model_copy(update=known)})
         return cfg
 

@@ -13,6 +13,7 @@ from tastemill.line.stages import Plan
 from tastemill.parallel import at_once
 from tastemill.report.page import write_report
 from tastemill.session import build_session
+from tastemill.splits import judged_by
 
 EXAMPLE_USERS, EXAMPLE_ITEMS = 3, 5
 
@@ -34,7 +35,7 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(_summary(run, metrics, report), default=str))
         return
-    console.show("Backtest: newest part of the data, all users", metrics)
+    console.show(f"Backtest: {judged_by(run.cfg.split)}, all users", metrics)
     if num_users:
         console.show("Some users", lists)
     done = sum(record.status == "done" for _, _, record in run.records)

@@ -47,11 +47,18 @@ def before(amount: Column, key: str, *, ordered: bool) -> Column:
     running = F.sum(amount).over(earlier(key))
     if ordered:
         return F.coalesce(running, F.lit(0))
-    whole = W.partitionBy(key)
-    lost = F.max(F.col("event_time").isNull()).over(whole)
+    whole, unknown = W.partitionBy(key), F.col("event_time").isNull()
+    lost = F.max(is_past() & unknown).over(whole)
     fold = F.pmod(F.xxhash64("event_id"), F.lit(NUM_FOLDS))
-    rest = F.sum(amount).over(whole) - F.sum(amount).over(W.partitionBy(key, fold))
-    return F.coalesce(F.when(lost & is_past(), rest).otherwise(running), F.lit(0))
+    past = F.sum(amount).over(whole)
+    rest = past - F.sum(amount).over(W.partitionBy(key, fold))
+    seen = (
+        F.when(lost & is_past(), rest)
+        # The test is no part of any past: it sees all of it.
+        .when(~is_past() & (lost | unknown), past)
+        .otherwise(running)
+    )
+    return F.coalesce(seen, F.lit(0))
 
 
 def with_user_vector(

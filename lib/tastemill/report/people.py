@@ -12,6 +12,7 @@ from tastemill import tables
 from tastemill.config import SplitConfig
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.profiles.history import Moment
 from tastemill.report.contents import Lists, ShownItem, UserLists
 from tastemill.splits import is_past, with_split
 from tastemill.times import ORDER, Times, taken
@@ -40,9 +41,10 @@ def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -
     # What is published is held against what came in later.
     split = SplitConfig() if published else cfg.split
     times, positive_min = Times(as_of, as_of, as_of), cfg.dataset.positive_min
-    events = with_split(
-        warehouse.read_or_empty(tables.EVENTS), split, times, "backtest", positive_min
-    )
+    events = warehouse.read_or_empty(tables.EVENTS)
+    if cfg.run.as_of and not published:
+        events = events.where(Moment(cfg.run.as_of).before)
+    events = with_split(events, split, times, "backtest", positive_min)
     past = list_events(events, shown, positive_min).collect()
     reader = _Reader(shown, past, stars=cfg.dataset.task == "rating")
     titled = _titles(warehouse, reader.item_ids)

@@ -5,6 +5,7 @@ masked to −inf, the k best kept. Nothing of size users × items is ever shuffl
 """
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ def recommend_top_k(
     *,
     eligible: NDArray[np.bool_] | None = None,
     block_rows: int | None = None,
+    after: ExitStack | None = None,
 ) -> DataFrame:
     """The k best unseen items of every user, best first, equal scores by item index.
 
@@ -40,6 +42,8 @@ def recommend_top_k(
         k: the length of a list; shorter where fewer items are left, empty where none is.
         eligible: `(m,)`, false for items that may not be shown; all may by default.
         block_rows: users per matrix product, by default what fills `BLOCK_BYTES` of scores.
+        after: its end deletes what was sent to the workers; Spark itself never does. The lists
+            have to be computed by then.
 
     Returns:
         A row per user: `LISTS_SCHEMA`; fallback is true where one of the scorer's columns is null,
@@ -49,6 +53,8 @@ def recommend_top_k(
     excluded = None if eligible is None else ~np.asarray(eligible, dtype=np.bool_)
     rows = block_rows or default_block_rows(scorer.num_items)
     plan = users.sparkSession.sparkContext.broadcast(_Plan(scorer, k, excluded, rows))
+    if after is not None:
+        after.callback(plan.destroy)
 
     def lists_of(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         return (plan.value.lists(batch) for batch in batches if batch.num_rows)

@@ -23,7 +23,7 @@ MODELS = Table(
         ("created_at!", TIME, "when it was fitted"),
     ),
     keys=("model_id", "purpose"),
-    content=("params", "input_versions", "artifact", "code_hash"),
+    content=("params", "input_versions", "artifact", "code_hash", "created_at"),
 )
 
 

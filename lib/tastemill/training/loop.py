@@ -20,7 +20,8 @@ from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
 from tastemill.training.faults import trip
-from tastemill.training.feed import Batch, BatchSource, Shard, open_feed
+from tastemill.training.feed import Batch, BatchSource, open_feed
+from tastemill.training.groups import Shard
 from tastemill.training.ranks import Ranks, joined
 from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
 

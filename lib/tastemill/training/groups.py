@@ -1,0 +1,118 @@
+"""A shard's row groups as numpy columns, read by Petastorm or by plain pyarrow."""
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tastemill.errors import FeedError
+from tastemill.training.spec import COLUMNS, FeedSpec
+
+# Petastorm uses an interface of pyarrow that is marked as old, several times per file.
+warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
+
+Values = np.ndarray[Any, Any]
+Columns = dict[str, Values]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A rank's part of a feed.
+
+    Attributes:
+        rank: From 0.
+        world: Ranks in all.
+        batch_size: Rows of one step over all ranks together.
+        seed: Of the order.
+        shuffle: False reads in the order of the files.
+    """
+
+    rank: int = 0
+    world: int = 1
+    batch_size: int = 4096
+    seed: int = 1
+    shuffle: bool = True
+
+
+GroupReader = Callable[[FeedSpec, Shard, int], Iterator[Columns]]
+"""(feed, shard, epoch) → the shard's row groups, in the epoch's order."""
+
+
+def _arrow_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]:
+    """The shard's row groups by plain pyarrow."""
+    places = [
+        (name, group)
+        for name, groups in zip(spec.files, spec.row_groups, strict=True)
+        for group in range(len(groups))
+    ][shard.rank :: shard.world]
+    if shard.shuffle:
+        np.random.default_rng((shard.seed, epoch, shard.rank, 1)).shuffle(places)
+    for name, group in places:
+        with pq.ParquetFile(Path(spec.folder) / name) as file:
+            table = file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+        yield {column: _as_numpy(table.column(column)) for column in COLUMNS}
+
+
+def _as_numpy(column: pa.ChunkedArray) -> Values:
+    """Scalars (n,), lists of equal length (n, width): a view of Arrow's flat values."""
+    array = column.combine_chunks()
+    if not pa.types.is_list(array.type):
+        scalars: Values = array.to_numpy(zero_copy_only=False)
+        return scalars
+    values: Values = array.flatten().to_numpy(zero_copy_only=False)
+    if len(array) == 0 or len(values) % len(array):
+        raise FeedError("lists of unequal length in a vector column")
+    return values.reshape(len(array), len(values) // len(array))
+
+
+def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]:
+    """The shard's row groups by Petastorm.
+
+    Petastorm decides that a finite read has ended by two looks at its queue, between which the
+    last row groups can slip in and be lost. An endless read never asks that question, so the
+    reader is endless and exactly the shard's number of row groups is taken from it.
+    """
+    state = np.random.SeedSequence((shard.seed, epoch)).generate_state(1)[0]
+    from petastorm.reader import make_batch_reader  # noqa: PLC0415 - takes a second
+
+    with _in_a_uri(spec.folder) as folder:
+        reader = make_batch_reader(
+            [f"file://{folder}/{name}" for name in spec.files],
+            schema_fields=[f"^{name}$" for name in COLUMNS],
+            reader_pool_type="dummy",
+            num_epochs=None,
+            shuffle_row_groups=shard.shuffle,
+            # Petastorm takes seed 0 for "no seed".
+            seed=int(state % (2**31 - 1)) + 1,
+            cur_shard=shard.rank,
+            shard_count=shard.world,
+        )
+        try:
+            for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
+                yield next(reader)._asdict()
+        # Its context manager does the same, and prints a line each time.
+        finally:
+            reader.stop()
+            reader.join()
+
+
+@contextmanager
+def _in_a_uri(folder: str) -> Iterator[str]:
+    """The folder under a name that Petastorm finds: it cuts what it opens at these two signs."""
+    if not set("#?") & set(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tastemill-") as plain:
+        link = Path(plain) / "feed"
+        link.symlink_to(folder, target_is_directory=True)
+        yield str(link)
+
+
+READERS: dict[str, GroupReader] = {"petastorm": _petastorm_groups, "pyarrow": _arrow_groups}
