@@ -159,11 +159,9 @@ class Warehouse:
             if written is not None:
                 return written
         changed = _changed_rows(table, rows, self.read(table), newer).persist()
-        # Held again against what the MERGE itself finds: a newer row may just have come in.
-        columns = [", ".join(f"{side}.{c}" for c in newer) for side in "st"]
-        allowed = "struct({}) >= struct({})".format(*columns) if newer else ""
         try:
-            return self._upsert(table, changed, allowed) if not changed.isEmpty() else 0
+            # Held again against what the MERGE itself finds: a newer row may just have come in.
+            return 0 if changed.isEmpty() else self._upsert(table, changed, _at_least(newer))
         finally:
             changed.unpersist()
 
@@ -321,6 +319,22 @@ def _is_there(spark: SparkSession, file: str) -> bool:
     return bool(path.getFileSystem(context.hadoopConfiguration()).exists(path))
 
 
+def _at_least(columns: Sequence[str]) -> str:
+    """SQL: whether the row `s` is as large as `t` in these columns, compared in order.
+
+    Null is smaller than everything. Structs would do it too, but not where comments differ.
+    """
+    larger = ""
+    for column in reversed(columns):
+        ours, theirs = f"s.{column}", f"t.{column}"
+        rest = f"AND {larger}" if larger else ""
+        larger = (
+            f"(({ours} IS NOT NULL AND {theirs} IS NULL) OR coalesce({ours} > {theirs}, false) "
+            f"OR ({ours} <=> {theirs} {rest}))"
+        )
+    return larger
+
+
 def _changed_rows(
     table: Table, rows: DataFrame, stored: DataFrame, newer: Sequence[str]
 ) -> DataFrame:
@@ -330,7 +344,6 @@ def _changed_rows(
     stored = stored.withColumn("_stored", F.lit(True)).alias("t")
     differs = same_content(content, table.schema, "s") != same_content(content, table.schema, "t")
     if newer:
-        ours, theirs = (F.struct(*[F.col(f"{side}.{c}") for c in newer]) for side in "st")
-        differs = differs & (ours >= theirs)
+        differs = differs & F.expr(_at_least(newer))
     joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
     return joined.where(F.col("t._stored").isNull() | differs).select("s.*")

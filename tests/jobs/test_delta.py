@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tastemill import tables
-from tastemill.delta import Warehouse
+from tastemill.delta import Warehouse, _at_least
 from tastemill.errors import ContractError
 
 SLOTS = tables.CATEGORY_SLOTS
@@ -145,3 +145,23 @@ def test_events_refuse_values_that_are_no_numbers(
     bad = spark.createDataFrame([row], tables.EVENTS.schema)
     with pytest.raises(Exception, match="value_finite"):
         warehouse.append_once(tables.EVENTS, bad, "batch")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_newer"),
+    [
+        ("(1, 1)", "(1, 1)", True),
+        ("(1, 1)", "(1, 2)", False),
+        ("(2, 1)", "(1, 2)", True),
+        ("(null, 9)", "(1, 1)", False),
+        ("(1, 1)", "(null, 9)", True),
+        ("(null, 1)", "(null, 2)", False),
+        ("(null, null)", "(null, null)", True),
+    ],
+)
+def test_null_is_smaller_than_everything(
+    spark: SparkSession, ours: str, theirs: str, is_newer: bool
+) -> None:
+    rows = f"VALUES {ours} AS s(a, b) CROSS JOIN VALUES {theirs} AS t(a, b)"
+    (found,) = spark.sql(f"SELECT {_at_least(('a', 'b'))} AS found FROM {rows}").collect()
+    assert found.found is is_newer
