@@ -163,6 +163,7 @@ def test_a_table_that_gained_lost_or_retyped_a_column(
     listed = ", ".join(f"'{k}' = '{v}'" for k, v in kept.items() if k.startswith("tastemill"))
     place.warehouse.spark.sql(f"ALTER TABLE delta.`{table}` SET TBLPROPERTIES ({listed})")
     before = table_versions(place.warehouse)["events"]
+    write_movielens(place.data, users=6)  # something new to take in
     for module in (train_baselines, ingest):
         assert place.job(module) == 1
         said = capsys.readouterr().err
