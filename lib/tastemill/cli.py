@@ -259,7 +259,5 @@ def main() -> None:
         app()
     except Exception as error:
         known = explained(error)
-        if known is None:
-            raise
         console.err.print(f"error: {known}", style="red", markup=False, highlight=False)
         sys.exit(known.exit_code)

@@ -1,11 +1,9 @@
 """Holds a table or a frame against its contract: names, types, owner, version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql import types as T
-from pyspark.sql.column import Column
 
 from tastemill.errors import ContractError
 from tastemill.tables import Table
@@ -89,22 +87,6 @@ def contract_of(properties: Mapping[str, str]) -> int:
     """The version of the contract that a stored table says it keeps; 0 where it says none."""
     text = properties.get(CONTRACT, "")
     return int(text) if text.isdigit() else 0
-
-
-def same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:
-    """The named columns of one side of a join as a text that can be compared.
-
-    A hash would skip nulls, and maps can't be hashed or compared at all.
-    """
-    parts = [
-        (
-            F.array_sort(F.map_entries(F.col(f"{side}.{c}")))
-            if isinstance(schema[c].dataType, T.MapType)
-            else F.col(f"{side}.{c}")
-        ).alias(c)
-        for c in columns
-    ]
-    return F.to_json(F.struct(*parts), {"ignoreNullFields": "false"})
 
 
 def _check_columns(table: Table, found: T.StructType, what: str) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
+from tastemill.changes import at_least, changed_rows
 from tastemill.commits import Commit, is_conflict, last_touch, slices_named, with_retries
 from tastemill.contracts import (
     check_frame,
@@ -16,7 +17,6 @@ from tastemill.contracts import (
     create_sql,
     quoted,
     retention,
-    same_content,
 )
 from tastemill.errors import ContractError, UsageError
 from tastemill.tables import Table
@@ -158,10 +158,10 @@ class Warehouse:
             written = self._write_first(table, rows)
             if written is not None:
                 return written
-        changed = _changed_rows(table, rows, self.read(table), newer).persist()
+        changed = changed_rows(table, rows, self.read(table), newer).persist()
         try:
             # Held again against what the MERGE itself finds: a newer row may just have come in.
-            return 0 if changed.isEmpty() else self._upsert(table, changed, _at_least(newer))
+            return 0 if changed.isEmpty() else self._upsert(table, changed, at_least(newer))
         finally:
             changed.unpersist()
 
@@ -317,33 +317,3 @@ def _is_there(spark: SparkSession, file: str) -> bool:
     assert jvm is not None
     path = jvm.org.apache.hadoop.fs.Path(file)
     return bool(path.getFileSystem(context.hadoopConfiguration()).exists(path))
-
-
-def _at_least(columns: Sequence[str]) -> str:
-    """SQL: whether the row `s` is as large as `t` in these columns, compared in order.
-
-    Null is smaller than everything. Structs would do it too, but not where comments differ.
-    """
-    larger = ""
-    for column in reversed(columns):
-        ours, theirs = f"s.{column}", f"t.{column}"
-        rest = f"AND {larger}" if larger else ""
-        larger = (
-            f"(({ours} IS NOT NULL AND {theirs} IS NULL) OR coalesce({ours} > {theirs}, false) "
-            f"OR ({ours} <=> {theirs} {rest}))"
-        )
-    return larger
-
-
-def _changed_rows(
-    table: Table, rows: DataFrame, stored: DataFrame, newer: Sequence[str]
-) -> DataFrame:
-    """The rows that are new, or differ in content and are at least as new as what is stored."""
-    content = table.content or [c for c in table.columns if c not in table.keys]
-    on = [F.col(f"s.{key}").eqNullSafe(F.col(f"t.{key}")) for key in table.keys]
-    stored = stored.withColumn("_stored", F.lit(True)).alias("t")
-    differs = same_content(content, table.schema, "s") != same_content(content, table.schema, "t")
-    if newer:
-        differs = differs & F.expr(_at_least(newer))
-    joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
-    return joined.where(F.col("t._stored").isNull() | differs).select("s.*")

@@ -58,15 +58,15 @@ KNOWN = (
 )
 
 
-def explained(error: Exception) -> TastemillError | None:
-    """The error as one of ours, or none where it is of no known kind."""
+def explained(error: Exception) -> TastemillError:
+    """The error as one of ours; one of no known kind is raised again."""
     if isinstance(error, TastemillError):
         return error
     text = f"{error}\n{getattr(error, '_stackTrace', None) or ''}"
     for known in KNOWN:
         if any(mark in text for mark in known.marks):
             return known.kind(known.message, found=_cause(text), fix=known.fix)
-    return None
+    raise error
 
 
 def _cause(text: str) -> str:

@@ -171,8 +171,11 @@ def recipe(
     read = inputs or [TableSlice(t) for t in (EVENTS, USER_INDEX, ITEM_INDEX)]
     versions = {i.label: warehouse.data_version(i.table, i.where) or 0 for i in read}
     times = times_of(warehouse, cfg)
-    as_of, judged_by = times.of(cfg.run.purpose), _judged_by(cfg, times)
-    return models.Recipe(kind, cfg.run.purpose, as_of, {}, seed, versions, code_hash(), judged_by)
+    # What it was kept from seeing, where its as_of doesn't tell.
+    judged_by = _judged_by(cfg, times)
+    params = {"split": judged_by} if judged_by else {}
+    as_of = times.of(cfg.run.purpose)
+    return models.Recipe(kind, cfg.run.purpose, as_of, params, seed, versions, code_hash())
 
 
 def _judged_by(cfg: Config, times: Times) -> str:
@@ -254,8 +257,6 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
             run_job(name, run, spark, cfg)
     except Exception as error:
         known = explained(error)
-        if known is None:
-            raise
         print(f"error: {known}", file=sys.stderr)
         return known.exit_code
     return 0

@@ -29,7 +29,6 @@ class Recipe:
     seed: int
     versions: Mapping[str, int]
     code: str
-    split: str = ""  # what it was kept from seeing, where its as_of doesn't tell
 
     @property
     def model_id(self) -> str:
@@ -41,14 +40,13 @@ class Recipe:
             self.seed,
             self.versions,
             self.code,
-            self.split,
         ]
         text = json.dumps(facts, sort_keys=True, default=str)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def with_params(self, params: Mapping[str, Any]) -> "Recipe":
-        """The same recipe with parameters of its own."""
-        return replace(self, params=params)
+        """The same recipe with more parameters."""
+        return replace(self, params={**self.params, **params})
 
 
 @dataclass(frozen=True)
@@ -136,10 +134,6 @@ def _labelled(frames: Mapping[str, DataFrame]) -> DataFrame:
     return reduce(DataFrame.union, labelled)
 
 
-def _split_of(recipe: Recipe) -> dict[str, str]:
-    return {"split": recipe.split} if recipe.split else {}
-
-
 def _row(fitted: Fitted) -> tuple[Any, ...]:
     recipe = fitted.recipe
     return (
@@ -147,7 +141,7 @@ def _row(fitted: Fitted) -> tuple[Any, ...]:
         recipe.kind,
         recipe.purpose,
         recipe.as_of,
-        json.dumps({**recipe.params, **_split_of(recipe)}, sort_keys=True),
+        json.dumps(dict(recipe.params), sort_keys=True),
         {k: float(v) for k, v in fitted.metrics.items()},
         dict(recipe.versions),
         recipe.code,

@@ -91,8 +91,7 @@ def _leave_one_out(positive_min: float) -> Column:
     """
     is_taken = taken(positive_min) & F.col("item_id").isNotNull()
     of_user = W.partitionBy("user_id")
-    order = (F.col("event_time").asc_nulls_first(), *ORDER[1:])
-    from_here = of_user.orderBy(*order).rowsBetween(W.currentRow, W.unboundedFollowing)
+    from_here = of_user.orderBy(*ORDER).rowsBetween(W.currentRow, W.unboundedFollowing)
     left, total = (F.count_if(is_taken).over(window) for window in (from_here, of_user))
     is_test = (total > 1) & ((left == 0) | ((left == 1) & is_taken))
     is_valid = (total > 2) & ((left == 1) | ((left == 2) & is_taken))

@@ -14,7 +14,8 @@ from tastemill.config import DatasetConfig, Purpose, SplitConfig
 from tastemill.errors import DataError
 
 K = TypeVar("K")
-ORDER = ("event_time", "source_file", "source_row")  # the total order of a source's events
+# The total order of events; ascending, Spark puts unknown times first.
+ORDER = ("event_time", "source_file", "source_row")
 
 
 @dataclass(frozen=True)

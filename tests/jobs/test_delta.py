@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tastemill import tables
-from tastemill.delta import Warehouse, _at_least
+from tastemill.changes import at_least
+from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 
 SLOTS = tables.CATEGORY_SLOTS
@@ -163,5 +164,5 @@ def test_null_is_smaller_than_everything(
     spark: SparkSession, ours: str, theirs: str, is_newer: bool
 ) -> None:
     rows = f"VALUES {ours} AS s(a, b) CROSS JOIN VALUES {theirs} AS t(a, b)"
-    (found,) = spark.sql(f"SELECT {_at_least(('a', 'b'))} AS found FROM {rows}").collect()
+    (found,) = spark.sql(f"SELECT {at_least(('a', 'b'))} AS found FROM {rows}").collect()
     assert found.found is is_newer

@@ -311,8 +311,7 @@ def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_real_latest_small(spark: SparkSession, tmp_path: Path, data_root: Path) -> None:
-    settings = (f"run.data={data_root / 'ml-latest-small'}", f"run.warehouse={tmp_path}/warehouse")
-    cfg = load_config(Request("movielens-latest-small", settings=settings))
+    cfg = config(tmp_path, "movielens-latest-small", f"run.data={data_root / 'ml-latest-small'}")
     assert ingest.run(spark, cfg).rows == 100_836
     store = warehouse(spark, cfg)
     assert store.read(tables.QUARANTINE).isEmpty()
@@ -325,8 +324,7 @@ def test_the_real_latest_small(spark: SparkSession, tmp_path: Path, data_root: P
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_real_movielens_100k(spark: SparkSession, tmp_path: Path, data_root: Path) -> None:
-    settings = (f"run.data={data_root / 'ml-100k'}", f"run.warehouse={tmp_path}/warehouse")
-    cfg = load_config(Request("movielens-100k", settings=settings))
+    cfg = config(tmp_path, "movielens-100k", f"run.data={data_root / 'ml-100k'}")
     assert ingest.run(spark, cfg).rows == 100_000
     store = warehouse(spark, cfg)
     counts = {t.name: store.read(t).count() for t in (tables.USERS, tables.ITEMS, tables.EVENTS)}

@@ -24,7 +24,7 @@ from tastemill.profiles.history import (
     history_features,
 )
 from tastemill.splits import is_past
-from tastemill.times import taken
+from tastemill.times import ORDER, taken
 
 NUM_FOLDS = 5
 HISTORY = ("_events", "_values", "_centred")
@@ -32,8 +32,7 @@ HISTORY = ("_events", "_values", "_centred")
 
 def earlier(key: str) -> WindowSpec:
     """All rows of a key strictly before this one in the total order of events."""
-    order = (F.col("event_time").asc_nulls_first(), "source_file", "source_row")
-    return W.partitionBy(key).orderBy(*order).rowsBetween(W.unboundedPreceding, -1)
+    return W.partitionBy(key).orderBy(*ORDER).rowsBetween(W.unboundedPreceding, -1)
 
 
 def before(amount: Column, key: str, *, ordered: bool) -> Column:

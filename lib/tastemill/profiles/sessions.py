@@ -4,6 +4,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
+from tastemill.times import ORDER
+
 
 def with_visits(events: DataFrame, gap_minutes: float) -> DataFrame:
     """Add `starts_visit` and fill `dwell_seconds`.
@@ -17,9 +19,7 @@ def with_visits(events: DataFrame, gap_minutes: float) -> DataFrame:
         dwell_seconds: given or derived, null when neither is possible.
     """
     # Events without a session of the source stand apart from those with one.
-    order = W.partitionBy("user_id", "session_id").orderBy(
-        F.col("event_time").asc_nulls_first(), "source_file", "source_row"
-    )
+    order = W.partitionBy("user_id", "session_id").orderBy(*ORDER)
     at = F.col("event_time").cast("double")
     since = at - F.lag(at).over(order)
     until = F.lead(at).over(order) - at

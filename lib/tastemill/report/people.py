@@ -12,10 +12,10 @@ from tastemill import tables
 from tastemill.config import SplitConfig
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.profiles.history import Moment
 from tastemill.report.contents import Lists, ShownItem, UserLists
-from tastemill.splits import is_past, with_split
-from tastemill.times import ORDER, Times, taken
+from tastemill.report.events import parted_events
+from tastemill.splits import is_past
+from tastemill.times import ORDER, taken
 
 NUM_CANDIDATES, NUM_USERS, LENGTH = 12, 3, 10
 MAX_CATEGORIES = 3
@@ -39,12 +39,9 @@ def collect_lists(warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str]) -
     as_of: datetime = found[0]["as_of"].astimezone(UTC)
     shown = {r["user_id"]: [i["item_id"] for i in r["items"]] for r in found}
     # What is published is held against what came in later.
-    split = SplitConfig() if published else cfg.split
-    times, positive_min = Times(as_of, as_of, as_of), cfg.dataset.positive_min
-    events = warehouse.read_or_empty(tables.EVENTS)
-    if cfg.run.as_of and not published:
-        events = events.where(Moment(cfg.run.as_of).before)
-    events = with_split(events, split, times, "backtest", positive_min)
+    split, until = (SplitConfig(), None) if published else (cfg.split, cfg.run.as_of)
+    positive_min = cfg.dataset.positive_min
+    events = parted_events(warehouse, split, positive_min, as_of, until)
     past = list_events(events, shown, positive_min).collect()
     reader = _Reader(shown, past, stars=cfg.dataset.task == "rating")
     titled = _titles(warehouse, reader.item_ids)

@@ -19,10 +19,9 @@ from tastemill.delta import Warehouse
 from tastemill.evaluation import predictions
 from tastemill.evaluation.backtest import union
 from tastemill.models import Model
-from tastemill.profiles.history import Moment
 from tastemill.report.contents import Decile, Prediction, Spread
-from tastemill.splits import is_past, with_split
-from tastemill.times import Times
+from tastemill.report.events import parted_events
+from tastemill.splits import is_past
 
 QUANTILES = (0.10, 0.25, 0.75, 0.90)
 BINS_PER_LOGIT, MAX_LOGIT = 50, 12  # 1,201 bins, narrow where probabilities are small
@@ -123,12 +122,10 @@ def _has_factors(model: Model) -> bool:
 
 def _mean_of_past(warehouse: Warehouse, cfg: Config, cut: datetime) -> DataFrame:
     """The mean of what was rated in the past, as the evaluation takes it."""
-    events, times = warehouse.read(tables.EVENTS), Times(cut, cut, cut)
-    if cfg.run.as_of:
-        events = events.where(Moment(cfg.run.as_of).before)
-    parted = with_split(events, cfg.split, times, "backtest", cfg.dataset.positive_min)
+    positive_min = cfg.dataset.positive_min
+    events = parted_events(warehouse, cfg.split, positive_min, cut, cfg.run.as_of)
     rated = F.col("value").isNotNull() & F.col("item_id").isNotNull()
-    return rating_mean(parted.where(is_past() & rated))
+    return rating_mean(events.where(is_past() & rated))
 
 
 def _from_factors(

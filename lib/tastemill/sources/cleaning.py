@@ -15,6 +15,7 @@ from pyspark.sql import types as T
 from pyspark.sql.window import Window as W
 
 from tastemill.tables import EVENTS, QUARANTINE, Table
+from tastemill.times import ORDER
 
 IDENTITY = ("user_id", "item_id", "event_type", "event_time", "session_id", "value")
 # What makes two rows under one id the same event told twice, and not a conflict.
@@ -77,8 +78,7 @@ def told_apart(events: DataFrame) -> DataFrame:
     Args:
         events: what `with_event_ids` returned.
     """
-    order = (F.col("event_time").asc_nulls_first(), "source_file", "source_row")
-    window = W.partitionBy("_key", "event_id").orderBy(*order)
+    window = W.partitionBy("_key", "event_id").orderBy(*ORDER)
     differs = [~F.col(c).eqNullSafe(F.first(c).over(window)) for c in CONTENT]
     conflict = F.when(reduce(or_, differs), F.lit("conflicting_duplicate"))
     marks = {"_repeat": F.row_number().over(window) > 1, "reason": F.coalesce("reason", conflict)}

@@ -123,17 +123,22 @@ def read(spark: SparkSession, folder: Path) -> RawFrames:
 
 def _read_latest(spark: SparkSession, ratings: Path, movies: Path) -> RawFrames:
     lines = read_lines(spark, ratings)
-    parsed = parse_csv(lines, ratings, ("userId", "movieId", "rating", "timestamp"))
-    named = dict(zip(("userId", "movieId", "rating", "timestamp"), _RATING_NAMES, strict=True))
+    parsed = parse_csv(lines, ratings, tuple(_NAMES_LATEST))
     items = parse_csv(read_lines(spark, movies), movies, ("movieId", "title", "genres"))
     return RawFrames(
-        _ratings(parsed.withColumnsRenamed(named)),
+        _ratings(parsed.withColumnsRenamed(_NAMES_LATEST)),
         _no_users(lines),
         _items_by_year(items.withColumnRenamed("movieId", "item_id")),
     )
 
 
 _RATING_NAMES = ("UserID", "MovieID", "Rating", "Timestamp")
+_NAMES_LATEST = {
+    "userId": "UserID",
+    "movieId": "MovieID",
+    "rating": "Rating",
+    "timestamp": "Timestamp",
+}
 
 
 def _ratings_1m(spark: SparkSession, file: Path) -> DataFrame:

@@ -1,0 +1,55 @@
+"""Which rows of a merge are new, differ from what is stored, and are new enough to replace it."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from tastemill.tables import Table
+
+
+def at_least(columns: Sequence[str]) -> str:
+    """SQL: whether the row `s` is as large as `t` in these columns, compared in order.
+
+    Null is smaller than everything. Structs would do it too, but not where comments differ.
+    """
+    larger = ""
+    for column in reversed(columns):
+        ours, theirs = f"s.{column}", f"t.{column}"
+        rest = f"AND {larger}" if larger else ""
+        larger = (
+            f"(({ours} IS NOT NULL AND {theirs} IS NULL) OR coalesce({ours} > {theirs}, false) "
+            f"OR ({ours} <=> {theirs} {rest}))"
+        )
+    return larger
+
+
+def changed_rows(
+    table: Table, rows: DataFrame, stored: DataFrame, newer: Sequence[str]
+) -> DataFrame:
+    """The rows that are new, or differ in content and are at least as new as what is stored."""
+    content = table.content or [c for c in table.columns if c not in table.keys]
+    on = [F.col(f"s.{key}").eqNullSafe(F.col(f"t.{key}")) for key in table.keys]
+    stored = stored.withColumn("_stored", F.lit(True)).alias("t")
+    differs = _same_content(content, table.schema, "s") != _same_content(content, table.schema, "t")
+    if newer:
+        differs = differs & F.expr(at_least(newer))
+    joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
+    return joined.where(F.col("t._stored").isNull() | differs).select("s.*")
+
+
+def _same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:
+    """The named columns of one side of a join as a text that can be compared.
+
+    A hash would skip nulls, and maps can't be hashed or compared at all.
+    """
+    parts = [
+        (
+            F.array_sort(F.map_entries(F.col(f"{side}.{c}")))
+            if isinstance(schema[c].dataType, T.MapType)
+            else F.col(f"{side}.{c}")
+        ).alias(c)
+        for c in columns
+    ]
+    return F.to_json(F.struct(*parts), {"ignoreNullFields": "false"})
