@@ -101,7 +101,14 @@ def tasks(cluster: Any, app: str) -> list[tuple[str, bool]]:
 def test_too_few_slots_end_at_once_with_one_sentence(
     prepared: Prepared, submit: Callable[..., Any]
 ) -> None:
-    ended = submit("train_deep", *prepared.options, "--set", "deep.num_processes=3")
+    ended = submit(
+        "train_deep",
+        *prepared.options,
+        "--set",
+        "deep.num_processes=3",
+        "--set",
+        "deep.slots_wait_seconds=5",
+    )
     assert ended.code == 1, ended.said[-6000:]
     assert "error: too few task slots for the training processes\n" in ended.said
     assert "expected: 3\n  found: 2\n" in ended.said

@@ -130,6 +130,19 @@ def test_a_second_run_is_idle(
     assert second.models == first.models
 
 
+def test_stages_passed_over_are_taken_as_they_are_and_said_to_be_stale(
+    spark: SparkSession, folder: Path, first: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    only = Plan("evaluate", "evaluate")
+    same = run_line(spark, config(folder), only)
+    assert not same.worked
+    assert same.models["backtest"] == first.models["backtest"]
+    assert not caplog.messages
+    other = run_line(spark, config(folder, "als.rank=7"), only)
+    assert [name for name, _, _ in other.records] == ["evaluate"]
+    assert [message[:30] for message in caplog.messages] == ["what train_als (backtest) left"]
+
+
 def test_while_another_run_works_only_an_idle_one_gets_through(
     spark: SparkSession, folder: Path, first: Run
 ) -> None:

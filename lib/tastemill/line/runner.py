@@ -5,9 +5,10 @@ A stage whose key was done before, and whose outputs still stand as it left them
 
 import importlib
 import json
+import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -21,9 +22,9 @@ from tastemill.line.books import Entry, Header, Record, known_settings, read_pas
 from tastemill.line.environment import environment
 from tastemill.line.stages import (
     JUDGED,
-    TRAINING,
     JobModule,
     Plan,
+    Stage,
     outputs_of,
     slices_of,
     stage_key,
@@ -31,6 +32,8 @@ from tastemill.line.stages import (
 )
 from tastemill.tables import Table
 from tastemill.times import Times
+
+log = logging.getLogger(__name__)
 
 AT_MOST_LOST_S = 20.0
 """A run that is killed has this much finished work not in `runs`, at most."""
@@ -73,6 +76,7 @@ class Run:
             BusyError: a stage has to run, and another run works on the warehouse.
         """
         stages = plan.stages(self.cfg)
+        self._follow(plan.passed_over(self.cfg))
         self.warehouse.before_commit(self.lease.check)
         try:
             for number, (purpose, name) in enumerate(stages, 1):
@@ -97,25 +101,56 @@ class Run:
         self.past = read_past(self.warehouse)
         self.run_seq = self.cfg.run.run_seq or self.past.last_seq + 1
 
+    def _follow(self, passed_over: list[Stage]) -> None:
+        """Find the models of stages that are passed over; warn where one would have to run."""
+        for purpose, name in passed_over:
+            if name == "ingest":
+                continue  # the files that the events came from need not be there any more
+            record = self._standing(self._planned(name, purpose)[-1])
+            if record is None:
+                log.warning(
+                    "what %s (%s) left is not what it would make now, by its settings, its inputs "
+                    "and this code; it is taken as it is",
+                    name,
+                    purpose,
+                )
+                self.models = {"backtest": {}, "production": {}}  # the newest that are there
+                return
+            self.models[purpose] |= record.models
+
     def _stage(self, name: str, purpose: Purpose, *, force: bool) -> Record:
+        module, cfg, planned = self._planned(name, purpose)
+        record = None if force else self._standing(planned)
+        if record is None:
+            if not self.lease.held:
+                # The first stage that has work; another run may have done it meanwhile.
+                self.lease.take()
+                self.warehouse.forget()
+                self._read_past()
+                return self._stage(name, purpose, force=force)
+            record = self._run(name, module, cfg, planned)
+        self.models[purpose] |= record.models
+        return record
+
+    def _planned(self, name: str, purpose: Purpose) -> tuple[JobModule, Config, Record]:
+        """A stage's job and settings, and what the books would keep of it."""
         module = cast(JobModule, importlib.import_module(f"tastemill.jobs.{name}"))
         cfg = self._config(name, purpose)
         inputs = self._versions(module.INPUTS, cfg, {})
-        key = stage_key(name, module, cfg, inputs)
-        before = None if force else self.past.done.get(key)
-        if before is not None and self._stands(before):
-            record = Record("skipped", key, inputs, before.outputs, before.models, before.rows)
-        elif not self.lease.held:
-            # The first stage that has work; another run may have done it before the lease was free.
-            self.lease.take()
-            self.warehouse.forget()
-            self._read_past()
-            return self._stage(name, purpose, force=force)
-        else:
-            record = self._run(name, module, cfg, Record("done", key, inputs))
-        if name in TRAINING:
-            self.models[purpose] |= record.models
-        return record
+        return module, cfg, Record("done", stage_key(name, module, cfg, inputs), inputs)
+
+    def _standing(self, planned: Record) -> Record | None:
+        """The stage as skipped, if it was done before and its outputs are as it left them."""
+        before = self.past.done.get(planned.key)
+        if before is None or not self._stands(before):
+            return None
+        return replace(
+            planned,
+            status="skipped",
+            outputs=before.outputs,
+            models=before.models,
+            rows=before.rows,
+        )
 
     def _run(self, name: str, module: JobModule, cfg: Config, planned: Record) -> Record:
         start = time.monotonic()

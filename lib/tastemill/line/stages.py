@@ -32,6 +32,9 @@ PRODUCTION = ("build_profiles", "build_examples", *TRAINING, "recommend")
 UPKEEP = ("maintain_tables",)  # jobs beside the line, called alone
 JUDGED = ("recommend", "evaluate")  # stages that depend on which models there are
 
+Stage = tuple[Purpose, str]
+"""A job and the pass it is part of."""
+
 
 class JobModule(Protocol):
     """What a file in jobs/ offers."""
@@ -53,8 +56,15 @@ class Plan:
     force: bool = False
     leave_out: frozenset[str] = frozenset()
 
-    def stages(self, cfg: Config) -> list[tuple[Purpose, str]]:
-        """(purpose, job) in order."""
+    def stages(self, cfg: Config) -> list[Stage]:
+        """What to do, in order."""
+        return self._split(cfg)[1]
+
+    def passed_over(self, cfg: Config) -> list[Stage]:
+        """What comes before the first stage, and is taken as it is."""
+        return self._split(cfg)[0]
+
+    def _split(self, cfg: Config) -> tuple[list[Stage], list[Stage]]:
         wanted = [("backtest", name) for name in BACKTEST]
         if cfg.run.refit:
             wanted += [("production", name) for name in PRODUCTION if _serves(name, cfg)]
@@ -65,7 +75,8 @@ class Plan:
                 raise UsageError(f"no stage {name}", expected=", ".join(dict.fromkeys(names)))
         start = names.index(self.first) if self.first else 0
         stop = len(names) - names[::-1].index(self.last) if self.last else len(names)
-        return cast(list[tuple[Purpose, str]], wanted[start:stop])
+        line = cast(list[Stage], wanted[:stop])
+        return line[:start], line[start:]
 
 
 def stage_key(name: str, module: JobModule, cfg: Config, inputs: Mapping[str, int]) -> str:

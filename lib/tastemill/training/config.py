@@ -34,6 +34,12 @@ class DeepConfig(Section):
     use_gpu: Literal["auto", "yes", "no"] = Field("auto", description="GPUs when there are any.")
     retries: int = Field(1, ge=0, description="Launches after a failed one, from its checkpoint.")
     timeout_seconds: int = Field(300, ge=1, description="How long a process waits for others.")
+    slots_wait_seconds: int = Field(
+        30,
+        ge=0,
+        description="How long executors have to register, from the application's start, before a "
+        "cluster counts as too small.",
+    )
 
     def loss(self, task: str) -> str:
         """Squared error on stars, cross-entropy on taken or not."""

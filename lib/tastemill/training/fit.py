@@ -110,6 +110,7 @@ def fit_network(
         use_gpu=GPU[cfg.use_gpu],
         retries=cfg.retries,
         timeout_s=cfg.timeout_seconds,
+        slots_wait_s=cfg.slots_wait_seconds,
     )
     return launch(spec, spark, where)
 
