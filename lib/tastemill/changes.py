@@ -6,7 +6,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from tastemill.contracts import quoted
 from tastemill.tables import Table
+from tastemill.tables.table import STRING
 
 
 def at_least(columns: Sequence[str]) -> str:
@@ -37,6 +39,24 @@ def changed_rows(
         differs = differs & F.expr(at_least(newer))
     joined = rows.select(table.columns).alias("s").join(stored, on=on, how="left")
     return joined.where(F.col("t._stored").isNull() | differs).select("s.*")
+
+
+def bounds(table: Table, rows: DataFrame) -> str | None:
+    """SQL that holds for every row `t` of the table with a key among the rows; None without rows.
+
+    The least and the greatest key in the columns that files are sorted by: of the other files
+    Delta needs no more than their statistics, and they may change under another writer.
+    """
+    columns = [
+        c for c in table.cluster_by if c in table.keys and table.schema[c].dataType == STRING
+    ]
+    ends = [end(c) for c in columns for end in (F.min, F.max)]
+    count, *found = rows.agg(F.count("*"), *ends).collect()[0]
+    if not count:
+        return None
+    pairs = zip(columns, found[::2], found[1::2], strict=True)
+    within = [f"t.{c} BETWEEN '{quoted(low)}' AND '{quoted(high)}'" for c, low, high in pairs]
+    return " AND ".join(within or ["true"])
 
 
 def _same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:

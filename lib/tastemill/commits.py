@@ -24,7 +24,9 @@ CONFLICTS = (
     "DELTA_CONCURRENT",
     "MetadataChangedException",
     "ProtocolChangedException",  # two make one table
-    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",  # the other's folder, before its first commit
+    # The other's folder, before its first commit.
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+    "DELTA_TABLE_NOT_FOUND",
 )
 MAX_ATTEMPTS = 6
 R = TypeVar("R")

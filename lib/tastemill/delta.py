@@ -9,7 +9,7 @@ from typing import TypeVar
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill.changes import at_least, changed_rows
+from tastemill.changes import at_least, bounds, changed_rows
 from tastemill.commits import Commit, is_conflict, last_touch, slices_named, with_retries
 from tastemill.contracts import (
     check_frame,
@@ -21,7 +21,13 @@ from tastemill.contracts import (
 from tastemill.errors import ContractError, UsageError
 from tastemill.tables import Table
 
-MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "is not a D")
+MISSING = (
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "PATH_NOT_FOUND",
+    "DELTA_MISSING_DELTA_TABLE",
+    "DELTA_TABLE_NOT_FOUND",
+    "is not a D",
+)
 TOO_OLD = "BEYOND_DELETED_FILE_RETENTION"
 R = TypeVar("R")
 
@@ -137,9 +143,12 @@ class Warehouse:
     def create(self, table: Table) -> None:
         """Make the table, with its contract, where it isn't there yet."""
         if not self.exists(table):
-            statement = create_sql(self.name(table), table, self.dataset)
-            with_retries(lambda: self.spark.sql(statement))
+            with_retries(lambda: self._make(table))
         self._check(table)
+
+    def _make(self, table: Table) -> None:
+        self.spark.sql(create_sql(self.name(table), table, self.dataset))
+        self._check(table)  # fails while another writer makes it and has not committed yet
 
     def merge(self, table: Table, rows: DataFrame, *, newer: Sequence[str] = ()) -> int:
         """Insert rows with new keys and replace those whose content differs; return how many.
@@ -161,7 +170,8 @@ class Warehouse:
         changed = changed_rows(table, rows, self.read(table), newer).persist()
         try:
             # Held again against what the MERGE itself finds: a newer row may just have come in.
-            return 0 if changed.isEmpty() else self._upsert(table, changed, at_least(newer))
+            within = bounds(table, changed)
+            return 0 if within is None else self._upsert(table, changed, at_least(newer), within)
         finally:
             changed.unpersist()
 
@@ -178,11 +188,13 @@ class Warehouse:
         ours = history.where(F.col("userMetadata") == mark).select("operationMetrics").first()
         return None if ours is None else int(ours["operationMetrics"]["numOutputRows"])
 
-    def _upsert(self, table: Table, rows: DataFrame, unchanged: str = "") -> int:
+    def _upsert(
+        self, table: Table, rows: DataFrame, unchanged: str = "", within: str = "true"
+    ) -> int:
         """Delta's MERGE of rows `s` into the table `t`; return how many rows it wrote."""
         view = f"rows_{uuid.uuid4().hex}"
         rows.createOrReplaceTempView(view)
-        on = " AND ".join(f"t.{key} <=> s.{key}" for key in table.keys)
+        on = " AND ".join([within, *(f"t.{key} <=> s.{key}" for key in table.keys)])
         matched = f"WHEN MATCHED AND {unchanged}" if unchanged else "WHEN MATCHED"
         try:
             done = self.spark.sql(

@@ -3,6 +3,8 @@
 import json
 import tempfile
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -45,12 +47,32 @@ def lists(spark: SparkSession, chosen: Column, seq: int, salt: int) -> DataFrame
     )
 
 
+def files_read(spark: SparkSession, since: int) -> list[int]:
+    """How many files each scan of Parquet read that has run since so many queries, by Spark."""
+    store = spark._jsparkSession.sharedState().statusStore()
+    found = []
+    for query in _elements(store.executionsList(since, 1_000)):
+        values = store.executionMetrics(query.executionId())
+        for node in _elements(store.planGraph(query.executionId()).allNodes()):
+            for metric in _elements(node.metrics()) if "parquet" in node.name() else ():
+                value = values.get(metric.accumulatorId())
+                if metric.name() == "number of files read" and value.isDefined():
+                    found.append(int(value.get()))
+    return found
+
+
+def _elements(scala: Any) -> Iterator[Any]:
+    return (scala.apply(place) for place in range(scala.size()))
+
+
 def merged(warehouse: Warehouse, case: str, rows: DataFrame) -> dict[str, object]:
     """Merge, and say what Delta did."""
     before = warehouse.history(LISTS)[0].version
+    queries = warehouse.spark._jsparkSession.sharedState().statusStore().executionsCount()
     start = time.monotonic()
     changed = warehouse.merge(LISTS, rows, newer=("as_of", "run_seq"))
     seconds = time.monotonic() - start
+    compared, *searched = files_read(warehouse.spark, queries)
     history = warehouse.spark.sql(f"DESCRIBE HISTORY {warehouse.name(LISTS)} LIMIT 1").first()
     assert history is not None
     told = history["operationMetrics"] if history["version"] > before else {}
@@ -61,9 +83,11 @@ def merged(warehouse: Warehouse, case: str, rows: DataFrame) -> dict[str, object
         "lists changed": changed,
         "new versions": history["version"] - before,
         "files": size["numFiles"],
+        "files compared": compared,
+        "files searched": searched[0] if searched else 0,
         "files rewritten": int(told.get("numTargetFilesRemoved", 0)),
         "MiB of the table": size["sizeInBytes"] / 2**20,
-        "MiB removed": int(told.get("numTargetBytesRemoved", 0)) / 2**20,
+        "MiB rewritten": int(told.get("numTargetBytesRemoved", 0)) / 2**20,
         "s": seconds,
     }
 

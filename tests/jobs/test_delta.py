@@ -106,6 +106,28 @@ def test_a_newer_row_that_came_in_between_stays(
     assert warehouse.read(tables.USERS).first()["occupation"] == "miller"
 
 
+ODD_IDS = ("o'brien", "back\\slash", "two\nlines", "😀 zoë", "'", "zz")
+
+
+def test_lists_of_people_with_odd_names_are_replaced_and_never_doubled(
+    spark: SparkSession, warehouse: Warehouse
+) -> None:
+    """Their names stand in the MERGE, as the ends of the range that it looks through."""
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def lists(run_seq: int, *users: str) -> DataFrame:
+        rows = [("home", user, [], "m", at, run_seq, str(run_seq), at) for user in users]
+        return spark.createDataFrame(rows, tables.RECOMMENDATIONS.schema)
+
+    newer = ("as_of", "run_seq")
+    warehouse.merge(tables.RECOMMENDATIONS, lists(1, *ODD_IDS, "a", "m"), newer=newer)
+    for run_seq, user in enumerate(ODD_IDS, 2):
+        warehouse.merge(tables.RECOMMENDATIONS, lists(run_seq, user), newer=newer)
+    found = {row.user_id: row.run_seq for row in warehouse.read(tables.RECOMMENDATIONS).collect()}
+    assert found == {"a": 1, "m": 1, **{user: n for n, user in enumerate(ODD_IDS, 2)}}
+    assert warehouse.read(tables.RECOMMENDATIONS).count() == len(found)
+
+
 def test_versions_are_told_by_slice(spark: SparkSession, warehouse: Warehouse) -> None:
     assert warehouse.data_version(SLOTS) is None
     warehouse.overwrite_slice(SLOTS, slots(spark, (DAY, 0, "a", 1)), str(DAY))
