@@ -140,11 +140,13 @@ class Warehouse:
         # The limit tells the optimizer that it is empty: joins with it disappear.
         return self.spark.createDataFrame([], table.schema).limit(0)
 
-    def create(self, table: Table) -> None:
-        """Make the table, with its contract, where it isn't there yet."""
-        if not self.exists(table):
+    def create(self, table: Table) -> bool:
+        """Make the table, with its contract, where it isn't there yet; say whether it was not."""
+        is_new = not self.exists(table)
+        if is_new:
             with_retries(lambda: self._make(table))
         self._check(table)
+        return is_new
 
     def _make(self, table: Table) -> None:
         self.spark.sql(create_sql(self.name(table), table, self.dataset))
@@ -157,13 +159,16 @@ class Warehouse:
         key, changed or not. With `newer`, a row replaces another only when these columns, compared
         in order, are at least as large (null is smaller than everything).
         """
-        self.create(table)
+        is_new = self.create(table)
         check_frame(table, rows)
-        return self._commit(table, lambda: self._merge_once(table, rows, newer))
+        return self._commit(table, lambda: self._merge_once(table, rows, newer, is_new=is_new))
 
-    def _merge_once(self, table: Table, rows: DataFrame, newer: Sequence[str]) -> int:
-        # No commit that wrote rows may also mean that the log forgot it.
-        if self.data_version(table) is None and self.read(table).isEmpty():
+    def _merge_once(
+        self, table: Table, rows: DataFrame, newer: Sequence[str], *, is_new: bool
+    ) -> int:
+        # No commit that wrote rows may also mean that the log forgot it. Whoever finds the table
+        # empty appends, so that no MERGE comes between its making and its first rows.
+        if is_new or (self.data_version(table) is None and self.read(table).isEmpty()):
             written = self._write_first(table, rows)
             if written is not None:
                 return written

@@ -2,19 +2,28 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import SparkSession
 
 MAX_THREADS = 4
 R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
-def at_once(spark: SparkSession, *calls: Callable[[], R]) -> list[R]:
+@overload
+def at_once(
+    spark: SparkSession, one: Callable[[], A], two: Callable[[], B], three: Callable[[], C], /
+) -> tuple[A, B, C]: ...
+@overload
+def at_once(spark: SparkSession, *calls: Callable[[], R]) -> tuple[R, ...]: ...
+def at_once(spark: SparkSession, *calls: Callable[[], Any]) -> tuple[Any, ...]:
     """Call all in threads and wait for all; their results in order, or the first's error."""
     inherit = inheritable_thread_target(spark)
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         # The threads' jobs keep the caller's job group, description and tags.
         begun = [pool.submit(inherit(call)) for call in calls]
-    return [one.result() for one in begun]
+    return tuple(one.result() for one in begun)

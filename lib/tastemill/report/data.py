@@ -18,6 +18,7 @@ from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation.backtest import RANKING, RATINGS
 from tastemill.models import Model as Fitted
+from tastemill.parallel import at_once
 from tastemill.report.contents import (
     Curve,
     Figure,
@@ -50,21 +51,33 @@ def collect(
         run_id: the run, as in `runs`.
         models: kind to model_id of the backtest.
     """
-    rows = _model_rows(warehouse, list(models.values()))
-    stages = _stage_rows(warehouse, run_id)
-    figures = _figures(warehouse, list(models.values()), cfg)
+    ids = list(models.values())
+    rows, stages, figures, counts = at_once(
+        warehouse.spark,
+        lambda: _model_rows(warehouse, ids),
+        lambda: _stage_rows(warehouse, run_id),
+        lambda: _figures(warehouse, ids, cfg),
+        lambda: _counts(warehouse),
+    )
     kinds = _best_first({r["model_id"]: r["kind"] for r in rows}, figures)
-    overview = _overview(warehouse, cfg, run_id, rows, stages)
+    overview = _overview(cfg, run_id, rows, stages, counts[0])
     by_id = {r["model_id"]: r for r in rows}
     fitted = [_fitted(by_id[model_id]) for model_id in kinds]
+    cut = overview.cut
+    predictions, lists, curves = at_once(
+        warehouse.spark,
+        lambda: collect_predictions(warehouse, cfg, fitted, cut) if cut else (),
+        lambda: collect_lists(warehouse, cfg, kinds),
+        lambda: _curves(warehouse, kinds),
+    )
     return ReportData(
         overview,
         tuple(_model(by_id[model_id]) for model_id in kinds),
         _tables(figures, kinds, RANKING),
         _tables(figures, kinds, RATINGS),
-        _curves(warehouse, kinds),
-        collect_predictions(warehouse, cfg, fitted, overview.cut) if overview.cut else (),
-        collect_lists(warehouse, cfg, kinds),
+        curves,
+        predictions,
+        lists,
         tuple(_stage(r) for r in stages),
         _versions(stages, rows),
     )
@@ -157,9 +170,8 @@ def _curves(warehouse: Warehouse, kinds: Mapping[str, str]) -> tuple[Curve, ...]
 
 
 def _overview(
-    warehouse: Warehouse, cfg: Config, run_id: str, models: Sequence[Row], stages: Sequence[Row]
+    cfg: Config, run_id: str, models: Sequence[Row], stages: Sequence[Row], counts: Row
 ) -> Overview:
-    counts = _counts(warehouse)
     newest: date | None = counts["newest"]
     after = datetime.combine(newest + timedelta(days=1), time(), UTC) if newest else None
     cut = cfg.run.cut or next((as_utc(r["as_of"]) for r in models), None)
@@ -178,14 +190,14 @@ def _overview(
     )
 
 
-def _counts(warehouse: Warehouse) -> Row:
+def _counts(warehouse: Warehouse) -> list[Row]:
     """One row: events, users, items, and the day of the newest event."""
     newest = F.max("event_date").alias("newest")
     events = warehouse.read_or_empty(tables.EVENTS).agg(F.count("*").alias("events"), newest)
     for table, name in ((tables.USER_INDEX, "users"), (tables.ITEM_INDEX, "items")):
         number = warehouse.read_or_empty(table).agg(F.count("*").alias(name))
         events = events.crossJoin(number)  # one row each
-    return events.collect()[0]
+    return events.collect()
 
 
 def _fitted(row: Row) -> Fitted:
