@@ -4,6 +4,7 @@ What `tastemill run --repro` needs is kept for `maintain.retention_days`.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -12,6 +13,8 @@ from pyspark.sql import functions as F
 from tastemill import job, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.parallel import at_once
+from tastemill.tables import Table
 from tastemill.upkeep.folders import sweep
 
 SECTIONS = ("maintain",)
@@ -23,10 +26,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Compact and vacuum every table, then sweep the folders beside them."""
     warehouse, days = job.open_warehouse(spark, cfg), cfg.maintain.retention_days
     there = [table for table in tables.ALL if warehouse.exists(table)]
-    rewritten = 0
-    for table in there:
-        rewritten += warehouse.optimize(table)
-        warehouse.vacuum(table, days)
+    rewritten = sum(at_once(spark, *(partial(_tidy, warehouse, t, days) for t in there)))
     freed = sweep(
         job.artifacts(cfg),
         scratch_days=cfg.maintain.scratch_days,
@@ -35,6 +35,13 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     )
     word = f"files rewritten in {len(there)} tables, {freed / 2**20:,.1f} MiB of folders freed"
     return job.JobResult(rewritten, detail=word)
+
+
+def _tidy(warehouse: Warehouse, table: Table, days: float) -> int:
+    """Compact and vacuum one table; return how many files were written together."""
+    rewritten = warehouse.optimize(table)
+    warehouse.vacuum(table, days)
+    return rewritten
 
 
 def _weights(warehouse: Warehouse) -> set[str]:

@@ -1,7 +1,8 @@
 """make soak: fifty small runs on data that grows, and what they leave behind beside their tables.
 
-Every run ends with upkeep. Old versions of tables are kept on purpose, for as long as a run can be
-done again; at the end the retention is let run out, and nothing is left but what tables hold.
+Every tenth run ends with upkeep. Old versions of tables are kept on purpose, for as long as a run
+can be done again; at the end the retention is let run out, and nothing is left but what tables
+hold.
 """
 
 import argparse
@@ -77,12 +78,13 @@ def config(folder: Path) -> Config:
 
 
 def one_run(spark: SparkSession, folder: Path, number: int) -> None:
-    """More ratings, the whole line, then upkeep."""
+    """More ratings, the whole line, then, now and then, upkeep."""
     write_movielens(folder / "data", users=USERS + number // EVERY, seed=number)
     cfg = config(folder)
     run = Run(spark, cfg, "soak", Silent())
     run.execute(Plan())
-    maintain_tables.run(spark, cfg)
+    if number % EVERY == 0:
+        maintain_tables.run(spark, cfg)
 
 
 def measured(spark: SparkSession, folder: Path) -> dict[str, float]:

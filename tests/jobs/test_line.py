@@ -173,7 +173,7 @@ def test_a_failed_stage_is_recorded_and_the_next_run_goes_on(
     def broken(*_: object) -> job.JobResult:
         raise RuntimeError("no luck\nsecond line")
 
-    cfg = config(folder, "als.rank=2", "run.refit=false")
+    cfg = config(folder, "evaluation.num_replicates=21", "run.refit=false")
     with monkeypatch.context() as patch:
         patch.setattr(evaluate, "run", broken)
         with pytest.raises(RuntimeError, match="no luck"):
