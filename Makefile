@@ -1,10 +1,10 @@
-# make install | demo | test | test-fast | test-faults | soak | lint | bench — each does all it needs on a fresh machine.
+# make install | demo | test | test-fast | test-cluster | test-faults | soak | lint | bench — each does all it needs on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 EXTRAS ?= train,dev
 .DEFAULT_GOAL := help
-.PHONY: help install java demo test test-fast test-faults soak lint format bench clean
+.PHONY: help install java demo test test-fast test-cluster test-faults soak lint format bench clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -27,10 +27,13 @@ demo: install
 	$(BIN)/tastemill run --dataset completejourney
 
 test: install
-	$(BIN)/python -m pytest -m "not faults"
+	$(BIN)/python -m pytest -m "not faults and not cluster"
 
 test-fast: install
 	$(BIN)/python -m pytest -m "not slow"
+
+test-cluster: install
+	$(BIN)/python -m pytest -m "cluster and not faults"
 
 test-faults: install
 	$(BIN)/python -m pytest -m faults

@@ -1,5 +1,6 @@
-"""Which rows of a merge are new, differ from what is stored, and are new enough to replace it."""
+"""Which rows of a merge are new, differ from what is stored or are newer; and how they go in."""
 
+import uuid
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -57,6 +58,29 @@ def bounds(table: Table, rows: DataFrame) -> str | None:
     pairs = zip(columns, found[::2], found[1::2], strict=True)
     within = [f"t.{c} BETWEEN '{quoted(low)}' AND '{quoted(high)}'" for c, low, high in pairs]
     return " AND ".join(within or ["true"])
+
+
+def upsert(
+    table: Table, name: str, rows: DataFrame, unchanged: str = "", within: str = "true"
+) -> int:
+    """Delta's MERGE of rows `s` into the table `t` of this name; return how many rows it wrote.
+
+    A row with a known key replaces it where `unchanged` holds; no `t` outside `within` is looked
+    at, so that every key of the rows has to be inside.
+    """
+    view = f"rows_{uuid.uuid4().hex}"
+    rows.createOrReplaceTempView(view)
+    on = " AND ".join([within, *(f"t.{key} <=> s.{key}" for key in table.keys)])
+    matched = f"WHEN MATCHED AND {unchanged}" if unchanged else "WHEN MATCHED"
+    spark = rows.sparkSession
+    try:
+        done = spark.sql(
+            f"MERGE INTO {name} t USING {view} s ON {on} "
+            f"{matched} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+        ).collect()
+    finally:
+        spark.catalog.dropTempView(view)
+    return int(done[0]["num_affected_rows"])
 
 
 def _same_content(columns: Sequence[str], schema: T.StructType, side: str) -> Column:

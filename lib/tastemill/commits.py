@@ -24,10 +24,9 @@ CONFLICTS = (
     "DELTA_CONCURRENT",
     "MetadataChangedException",
     "ProtocolChangedException",  # two make one table
-    # The other's folder, before its first commit.
-    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
-    "DELTA_TABLE_NOT_FOUND",
 )
+# Of a table that another writer makes, a folder stands before its first commit.
+IN_THE_MAKING = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
 MAX_ATTEMPTS = 6
 R = TypeVar("R")
 
@@ -60,18 +59,18 @@ def slices_named(metadata: str | None) -> tuple[str, ...]:
         return ()  # a commit of somebody else's: it may have touched anything
 
 
-def with_retries(write: Callable[[], R]) -> R:
+def with_retries(write: Callable[[], R], marks: Sequence[str] = CONFLICTS) -> R:
     """Run a write again when another writer came first; it must re-read what it builds on."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return write()
         except Exception as error:
-            if not is_conflict(error) or attempt == MAX_ATTEMPTS:
+            if not is_conflict(error, marks) or attempt == MAX_ATTEMPTS:
                 raise
             time.sleep(random.uniform(0.1, 0.4) * 2**attempt)
     raise AssertionError("unreachable")
 
 
-def is_conflict(error: Exception) -> bool:
+def is_conflict(error: Exception, marks: Sequence[str] = CONFLICTS) -> bool:
     """Whether another writer's commit came first."""
-    return any(mark in str(error) for mark in CONFLICTS)
+    return any(mark in str(error) for mark in marks)

@@ -9,8 +9,16 @@ from typing import TypeVar
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill.changes import at_least, bounds, changed_rows
-from tastemill.commits import Commit, is_conflict, last_touch, slices_named, with_retries
+from tastemill.changes import at_least, bounds, changed_rows, upsert
+from tastemill.commits import (
+    CONFLICTS,
+    IN_THE_MAKING,
+    Commit,
+    is_conflict,
+    last_touch,
+    slices_named,
+    with_retries,
+)
 from tastemill.contracts import (
     check_frame,
     check_table,
@@ -28,7 +36,6 @@ MISSING = (
     "DELTA_TABLE_NOT_FOUND",
     "is not a D",
 )
-TOO_OLD = "BEYOND_DELETED_FILE_RETENTION"
 R = TypeVar("R")
 
 
@@ -113,26 +120,6 @@ class Warehouse:
         pinned = "" if newest else f" VERSION AS OF {version}"
         return self.spark.sql(f"SELECT * FROM {self.name(table)}{pinned}")
 
-    def kept_version(self, table: Table, version: int, where: str | None = None) -> int | None:
-        """The newest version at which a slice is as it was at `version`; None when it is gone.
-
-        Gone: its commit isn't known any more, or some of its files were vacuumed.
-        """
-        commits = self.history(table)
-        if version not in {commit.version for commit in commits}:
-            return None
-        changed = [c.version for c in commits if c.version > version and c.touches(where)]
-        last = min(changed) - 1 if changed else commits[0].version
-        try:
-            files = set(self._at(table, last).inputFiles())
-        except Exception as error:
-            if TOO_OLD in str(error):
-                return None
-            raise
-        # What stands today can't have been vacuumed: only the others are looked for.
-        files -= set(self._at(table, None).inputFiles())
-        return last if all(_is_there(self.spark, file) for file in files) else None
-
     def read_or_empty(self, table: Table) -> DataFrame:
         """Read a table, or an empty frame of its schema where it was never made."""
         if self.exists(table):
@@ -144,7 +131,7 @@ class Warehouse:
         """Make the table, with its contract, where it isn't there yet; say whether it was not."""
         is_new = not self.exists(table)
         if is_new:
-            with_retries(lambda: self._make(table))
+            with_retries(lambda: self._make(table), (*CONFLICTS, *IN_THE_MAKING))
         self._check(table)
         return is_new
 
@@ -176,7 +163,9 @@ class Warehouse:
         try:
             # Held again against what the MERGE itself finds: a newer row may just have come in.
             within = bounds(table, changed)
-            return 0 if within is None else self._upsert(table, changed, at_least(newer), within)
+            if within is None:
+                return 0
+            return upsert(table, self.name(table), changed, at_least(newer), within)
         finally:
             changed.unpersist()
 
@@ -192,23 +181,6 @@ class Warehouse:
         history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}")
         ours = history.where(F.col("userMetadata") == mark).select("operationMetrics").first()
         return None if ours is None else int(ours["operationMetrics"]["numOutputRows"])
-
-    def _upsert(
-        self, table: Table, rows: DataFrame, unchanged: str = "", within: str = "true"
-    ) -> int:
-        """Delta's MERGE of rows `s` into the table `t`; return how many rows it wrote."""
-        view = f"rows_{uuid.uuid4().hex}"
-        rows.createOrReplaceTempView(view)
-        on = " AND ".join([within, *(f"t.{key} <=> s.{key}" for key in table.keys)])
-        matched = f"WHEN MATCHED AND {unchanged}" if unchanged else "WHEN MATCHED"
-        try:
-            done = self.spark.sql(
-                f"MERGE INTO {self.name(table)} t USING {view} s ON {on} "
-                f"{matched} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-            ).collect()
-        finally:
-            self.spark.catalog.dropTempView(view)
-        return int(done[0]["num_affected_rows"])
 
     def overwrite_slice(self, table: Table, rows: DataFrame, *values: str) -> None:
         """Replace, in one commit, the rows whose slice column is one of `values`."""
@@ -253,7 +225,7 @@ class Warehouse:
         Says whether it was written: not when another writer came first.
         """
         try:
-            return bool(self._upsert(table, row, unchanged))
+            return bool(upsert(table, self.name(table), row, unchanged))
         except Exception as error:
             if is_conflict(error):
                 return False
@@ -326,11 +298,3 @@ class Warehouse:
 def _is_catalog(location: str) -> bool:
     parts = location.split(".")
     return len(parts) == 2 and all(p.isidentifier() for p in parts)
-
-
-def _is_there(spark: SparkSession, file: str) -> bool:
-    """Whether a file exists on whatever file system its URI names."""
-    jvm, context = spark._jvm, spark.sparkContext._jsc
-    assert jvm is not None
-    path = jvm.org.apache.hadoop.fs.Path(file)
-    return bool(path.getFileSystem(context.hadoopConfiguration()).exists(path))

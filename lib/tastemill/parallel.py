@@ -12,12 +12,22 @@ R = TypeVar("R")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+D = TypeVar("D")
 
 
 @overload
 def at_once(
     spark: SparkSession, one: Callable[[], A], two: Callable[[], B], three: Callable[[], C], /
 ) -> tuple[A, B, C]: ...
+@overload
+def at_once(
+    spark: SparkSession,
+    one: Callable[[], A],
+    two: Callable[[], B],
+    three: Callable[[], C],
+    four: Callable[[], D],
+    /,
+) -> tuple[A, B, C, D]: ...
 @overload
 def at_once(spark: SparkSession, *calls: Callable[[], R]) -> tuple[R, ...]: ...
 def at_once(spark: SparkSession, *calls: Callable[[], Any]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from tastemill.delta import Warehouse
 from tastemill.jobs import build_examples, build_profiles, ingest, recommend
 from tastemill.testing.toy import write_movielens
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 NETWORK = (
     "recommend.model=embedding_mlp",
     "recommend.top_k=5",

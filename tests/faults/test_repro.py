@@ -9,6 +9,7 @@ from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, UsageError
+from tastemill.line.kept import kept_version
 from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
@@ -106,13 +107,13 @@ def test_a_run_whose_versions_were_vacuumed_is_refused(
     version = at.data_version(tables.BACKTEST_LISTS, model)
     at.overwrite_slice(tables.BACKTEST_LISTS, at.read(tables.BACKTEST_LISTS).limit(0), model)
     now = {Path(f).name for f in at.read(tables.BACKTEST_LISTS).inputFiles()}
-    assert at.kept_version(tables.BACKTEST_LISTS, int(version or 0), model) is not None
+    assert kept_version(at, tables.BACKTEST_LISTS, int(version or 0), model) is not None
     for file in lists.glob("*.parquet"):
         if file.name not in now:
             file.unlink()
     with pytest.raises(ContractError, match=rf"(?s)vacuumed.*backtest_lists\[{model}\] at version"):
         repro(spark, config(folder), first.run_id, Silent())
-    assert at.kept_version(tables.BACKTEST_LISTS, 10_000) is None
+    assert kept_version(at, tables.BACKTEST_LISTS, 10_000) is None
 
 
 def row(differ: int, gap: float | None) -> dict[str, object]:

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tastemill import tables
-from tastemill.changes import at_least
+from tastemill.changes import at_least, upsert
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 
@@ -93,15 +93,14 @@ def test_a_newer_row_that_came_in_between_stays(
         return spark.createDataFrame([row], tables.USERS.schema)
 
     warehouse.merge(tables.USERS, user("baker", 2019))
-    upsert, other = warehouse._upsert, Warehouse(spark, warehouse.location, "toy")
+    other = Warehouse(spark, warehouse.location, "toy")
 
     def late(*args: Any) -> int:
+        monkeypatch.setattr("tastemill.delta.upsert", upsert)
         other.merge(tables.USERS, user("miller", 2021), newer=("updated_at",))
         return upsert(*args)
 
-    monkeypatch.setattr(
-        Warehouse, "_upsert", lambda self, *a: (upsert if self is other else late)(*a)
-    )
+    monkeypatch.setattr("tastemill.delta.upsert", late)
     assert warehouse.merge(tables.USERS, user("pupil", 2020), newer=("updated_at",)) == 0
     assert warehouse.read(tables.USERS).first()["occupation"] == "miller"
 

@@ -13,6 +13,7 @@ from tastemill.config.load import Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import UsageError
 from tastemill.jobs import maintain_tables
+from tastemill.line.kept import kept_version
 from tastemill.upkeep.folders import sweep
 
 SLOTS = tables.CATEGORY_SLOTS
@@ -39,7 +40,7 @@ def test_fewer_files_the_same_rows_and_no_new_data_version(
     assert len(after.read(SLOTS).inputFiles()) == 1
     assert sorted(after.read(SLOTS).collect()) == before
     assert after.data_version(SLOTS) == version
-    assert after.kept_version(SLOTS, int(version or 0)) is not None
+    assert kept_version(after, SLOTS, int(version or 0)) is not None
     assert maintain_tables.run(spark, cfg).rows == 0
 
 
@@ -49,11 +50,11 @@ def test_versions_older_than_the_retention_go(spark: SparkSession, tmp_path: Pat
         warehouse.overwrite_slice(SLOTS, rows(spark, DAYS[0], number), str(DAYS[0]))
     first, last = 1, int(warehouse.data_version(SLOTS) or 0)
     warehouse.vacuum(SLOTS, 7)
-    assert warehouse.kept_version(SLOTS, first) == first
+    assert kept_version(warehouse, SLOTS, first) == first
     warehouse.vacuum(SLOTS, 0)
-    assert warehouse.kept_version(SLOTS, first) is None
+    assert kept_version(warehouse, SLOTS, first) is None
     # What still stands is kept however old it is.
-    assert warehouse.kept_version(SLOTS, last) == warehouse.history(SLOTS)[0].version
+    assert kept_version(warehouse, SLOTS, last) == warehouse.history(SLOTS)[0].version
     assert warehouse.data_version(SLOTS) == last
     assert warehouse.read(SLOTS).collect() == rows(spark, DAYS[0], 2).collect()
 

@@ -22,6 +22,7 @@ from tastemill.config.load import Config, config_of
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, UsageError
 from tastemill.line.environment import differences, environment
+from tastemill.line.kept import kept_version
 from tastemill.line.runner import Observer, Run
 from tastemill.line.stages import BACKTEST, JUDGED, TRAINING, Plan
 from tastemill.tables import Table
@@ -157,7 +158,7 @@ def _kept(live: Warehouse, then: Recorded) -> dict[str, int]:
     kept, gone = {}, []
     for label, version in sorted(needed.items()):
         part = job.TableSlice.of(label)
-        found = live.kept_version(part.table, version, part.where)
+        found = kept_version(live, part.table, version, part.where)
         if found is None:
             gone.append(f"{label} at version {version}")
         else:

@@ -60,7 +60,7 @@ def collect(
         lambda: _counts(warehouse),
     )
     kinds = _best_first({r["model_id"]: r["kind"] for r in rows}, figures)
-    overview = _overview(cfg, run_id, rows, stages, counts[0])
+    overview = _overview(cfg, run_id, rows, stages, counts)
     by_id = {r["model_id"]: r for r in rows}
     fitted = [_fitted(by_id[model_id]) for model_id in kinds]
     cut = overview.cut
@@ -190,14 +190,14 @@ def _overview(
     )
 
 
-def _counts(warehouse: Warehouse) -> list[Row]:
-    """One row: events, users, items, and the day of the newest event."""
+def _counts(warehouse: Warehouse) -> Row:
+    """Events, users, items, and the day of the newest event."""
     newest = F.max("event_date").alias("newest")
     events = warehouse.read_or_empty(tables.EVENTS).agg(F.count("*").alias("events"), newest)
     for table, name in ((tables.USER_INDEX, "users"), (tables.ITEM_INDEX, "items")):
         number = warehouse.read_or_empty(table).agg(F.count("*").alias(name))
         events = events.crossJoin(number)  # one row each
-    return events.collect()
+    return events.collect()[0]
 
 
 def _fitted(row: Row) -> Fitted:
