@@ -7,6 +7,7 @@ epochs; what is told of events and examples is aggregated in Spark.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import inf
 
@@ -19,18 +20,26 @@ from tastemill.delta import Warehouse
 from tastemill.evaluation.backtest import RANKING, RATINGS
 from tastemill.models import Model as Fitted
 from tastemill.parallel import at_once
+from tastemill.report.commands import repro_command
+from tastemill.report.comparison import collect_comparison
 from tastemill.report.contents import (
     Curve,
     Figure,
+    Lists,
     MetricsTable,
     Model,
     Overview,
+    Profiles,
     ReportData,
     Stage,
     TableVersions,
 )
+from tastemill.report.headline import overall
 from tastemill.report.people import collect_lists
 from tastemill.report.predicted import collect_predictions
+from tastemill.report.profiles import collect_profiles
+from tastemill.report.quarantine import collect_quarantine
+from tastemill.report.shape import collect_shape
 
 SEGMENTS = ("all", "warm", "cold")
 RANKING_METRICS = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
@@ -51,6 +60,19 @@ def collect(
         run_id: the run, as in `runs`.
         models: kind to model_id of the backtest.
     """
+    of_run, shape, quarantine = at_once(
+        warehouse.spark,
+        lambda: _of_run(warehouse, cfg, run_id, models),
+        lambda: collect_shape(warehouse),
+        lambda: collect_quarantine(warehouse),
+    )
+    return replace(of_run, shape=shape, quarantine=quarantine)
+
+
+def _of_run(
+    warehouse: Warehouse, cfg: Config, run_id: str, models: Mapping[str, str]
+) -> ReportData:
+    """What the run did, how good its models are and what they show."""
     ids = list(models.values())
     rows, stages, figures, counts = at_once(
         warehouse.spark,
@@ -63,24 +85,39 @@ def collect(
     overview = _overview(cfg, run_id, rows, stages, counts)
     by_id = {r["model_id"]: r for r in rows}
     fitted = [_fitted(by_id[model_id]) for model_id in kinds]
-    cut = overview.cut
-    predictions, lists, curves = at_once(
+    metrics, cut = _tables(figures, kinds, RANKING), overview.cut
+    predictions, people, curves, comparison = at_once(
         warehouse.spark,
         lambda: collect_predictions(warehouse, cfg, fitted, cut) if cut else (),
-        lambda: collect_lists(warehouse, cfg, kinds),
+        lambda: _people(warehouse, cfg, kinds, cut),
         lambda: _curves(warehouse, kinds),
+        lambda: collect_comparison(warehouse, cfg, kinds, cut, overall(metrics)) if cut else None,
     )
+    lists, profiles = people
     return ReportData(
         overview,
-        tuple(_model(by_id[model_id]) for model_id in kinds),
-        _tables(figures, kinds, RANKING),
-        _tables(figures, kinds, RATINGS),
-        curves,
-        predictions,
-        lists,
-        tuple(_stage(r) for r in stages),
-        _versions(stages, rows),
+        models=tuple(_model(by_id[model_id]) for model_id in kinds),
+        metrics=metrics,
+        ratings=_tables(figures, kinds, RATINGS),
+        comparison=comparison,
+        curves=curves,
+        predictions=predictions,
+        lists=lists,
+        profiles=profiles,
+        stages=tuple(_stage(r) for r in stages),
+        versions=_versions(stages, rows),
     )
+
+
+def _people(
+    warehouse: Warehouse, cfg: Config, kinds: Mapping[str, str], cut: datetime | None
+) -> tuple[Lists | None, Profiles | None]:
+    """A few users' lists, and the profiles of the moment for which the lists were made."""
+    lists = collect_lists(warehouse, cfg, kinds)
+    moment = lists.as_of if lists else cut
+    if lists and lists.published:
+        moment = cfg.run.as_of or moment
+    return lists, collect_profiles(warehouse, moment.date(), lists) if moment else None
 
 
 def _model_rows(warehouse: Warehouse, ids: Sequence[str]) -> list[Row]:
@@ -184,6 +221,8 @@ def _overview(
         as_of=(cfg.run.as_of or after) if cfg.run.refit else None,
         started_at=as_utc(stages[0]["started_at"]) if stages else None,
         command=stages[0]["command"] if stages else None,
+        repro=repro_command(cfg, run_id, stages),
+        served=cfg.recommend.model if cfg.run.refit else None,
         events=counts["events"],
         users=counts["users"],
         items=counts["items"],

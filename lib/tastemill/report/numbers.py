@@ -55,3 +55,32 @@ def parameter(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
 def versions(found: Iterable[int]) -> str:
     """Versions of a table."""
     return ", ".join(map(str, found)) or MISSING
+
+
+def percent(share: float) -> str:
+    """A share with two or three digits that mean something."""
+    per_cent = 100 * share
+    places = 0 if per_cent >= 99.95 or per_cent == 0 else 1 if per_cent >= 1 else 2
+    if 0 < per_cent < 0.01:
+        return "< 0.01\u202f%"
+    return f"{per_cent:.{places}f}\u202f%"
+
+
+def signed(value: float, places: int = 3) -> str:
+    """A difference with its sign; what rounds to nothing has none."""
+    written = f"{value:+.{places}f}"
+    return written.replace("-", "−") if float(written) else f"{0:.{places}f}"
+
+
+def p_value(value: float) -> str:
+    """A p-value as one writes it in a sentence."""
+    return (
+        "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+    )
+
+
+def short(value: float) -> str:
+    """A measured quantity with three digits."""
+    if value == 0 or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.3g}'):g}"

@@ -2,31 +2,34 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.report import numbers, plots
-from tastemill.report.contents import MetricsTable, Prediction, ReportData
+from tastemill.report import numbers, plots, shape_plots, words
+from tastemill.report.contents import (
+    MetricsTable,
+    Prediction,
+    Profiles,
+    ReportData,
+    Shape,
+    Timeline,
+)
 from tastemill.report.data import RANKING_METRICS, RATING_METRICS, collect
+from tastemill.report.headline import headline, overall
 
 TEMPLATE = "report.html.j2"
 LOWER_IS_BETTER = frozenset(RATING_METRICS)
-NAMES = {
-    "ndcg": "NDCG",
-    "recall": "Recall",
-    "hit": "Hit",
-    "map": "MAP",
-    "mrr": "MRR",
-    "precision": "Precision",
-    "coverage": "Coverage",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
+MAX_SERIES = 5
+FILTERS = (
+    *(numbers.count, numbers.seconds, numbers.moment, numbers.number, numbers.parameter),
+    *(numbers.versions, numbers.percent, numbers.signed, numbers.p_value, numbers.short),
+)
 
 
 def write_report(
@@ -55,18 +58,27 @@ def write_report(
 def render(data: ReportData) -> str:
     """The page; all text is escaped, parts without data are left out."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_template),
     )
-    for function in (numbers.count, numbers.seconds, numbers.moment, numbers.number):
-        environment.filters[function.__name__] = function
-    environment.filters["parameter"] = numbers.parameter
-    environment.filters["versions"] = numbers.versions
-    text = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
-    page = environment.from_string(text)
-    return page.render(
-        data=data, plots=_plots(data), names=NAMES, column=column,
-        ranking=RANKING_METRICS, ratings=RATING_METRICS,
-    )  # fmt: skip
+    environment.filters |= {function.__name__: function for function in FILTERS}
+    environment.globals |= {"column": column, "words": words}
+    return environment.get_template(TEMPLATE).render(
+        data=data,
+        plots=_plots(data),
+        headline=headline(data),
+        contents=words.contents(data),
+        ranking=RANKING_METRICS,
+        ratings=RATING_METRICS,
+    )
+
+
+def _template(name: str) -> str:
+    """A template of this package, wherever it lies: in a folder or an archive."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def column(table: MetricsTable, metric: str) -> dict[str, object] | None:
@@ -79,14 +91,44 @@ def column(table: MetricsTable, metric: str) -> dict[str, object] | None:
 
 
 def _plots(data: ReportData) -> dict[str, object]:
-    overall = next((t for t in data.metrics if t.segment == "all"), None)
-    ndcg = {kind: r["ndcg"] for kind, r in overall.rows.items() if "ndcg" in r} if overall else {}
-    label = f"NDCG@{overall.k}" if overall else ""
+    of_all = overall(data.metrics)
+    ndcg = {kind: r["ndcg"] for kind, r in of_all.rows.items() if "ndcg" in r} if of_all else {}
+    label = f"NDCG@{of_all.k}" if of_all else ""
     return {
         "ndcg": Markup(plots.intervals(ndcg, label)) if ndcg else "",
         "curves": [(c, Markup(plots.loss_curve(c))) for c in data.curves],
         "predictions": [(p, Markup(_predicted(p))) for p in data.predictions],
+        **(_of_shape(data.shape, data) if data.shape else {}),
+        **(_of_profiles(data.profiles) if data.profiles else {}),
     }
+
+
+def _of_shape(shape: Shape, data: ReportData) -> dict[str, object]:
+    times = few_series(shape.timeline) if shape.timeline else None
+    users, tail = shape.activity, shape.tail
+    of_users = users and shape_plots.histogram(users.bins, "events per user", "users")
+    return {
+        "times": times,
+        "over_time": Markup(shape_plots.over_time(times, data.overview.cut)) if times else "",
+        "tail": Markup(shape_plots.long_tail(tail)) if tail else "",
+        "activity": Markup(of_users or ""),
+    }
+
+
+def _of_profiles(profiles: Profiles) -> dict[str, object]:
+    visits = profiles.visits
+    drawn = shape_plots.histogram(visits, "visits per week", "users") if visits else ""
+    return {"visits": Markup(drawn)}
+
+
+def few_series(times: Timeline) -> Timeline:
+    """The most frequent types, as many as can be told apart, and the others as one."""
+    named = [s for s in times.series if s[0] is not None]
+    rest = [s for s in times.series if s[0] is None] + named[MAX_SERIES:]
+    if not rest:
+        return times
+    others = tuple(map(sum, zip(*(counts for _, counts in rest), strict=True)))
+    return replace(times, series=(*named[:MAX_SERIES], (None, others)))
 
 
 def _predicted(prediction: Prediction) -> str:

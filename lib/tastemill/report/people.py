@@ -122,6 +122,7 @@ class _Reader:
                 titles,
                 taken=i["item_id"] in self.taken[user],
                 reason=i["reason"],
+                score=i["score"],
             )
             for i in row["items"]
         ]
@@ -135,8 +136,9 @@ def _shown(
     value: float | None = None,
     taken: bool = False,
     reason: str | None = None,
+    score: float | None = None,
 ) -> ShownItem:
     known = titles.get(item_id)
     title = (known["title"] if known else None) or item_id
     categories = tuple((known["categories"] if known else None) or ())[:MAX_CATEGORIES]
-    return ShownItem(item_id, title, categories, value, taken, reason)
+    return ShownItem(item_id, title, categories, value, taken, reason, score)

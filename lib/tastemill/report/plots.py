@@ -1,47 +1,9 @@
-"""The plots, as SVG to be put into a page, whose style sheet gives them their colours.
+"""The plots of what models did: how good, how they learned, how right they were."""
 
-Matplotlib draws with stand-in colours; in the SVG they become variables of the page, so that they
-fit in light and in dark. Text stays text.
-"""
-
-import html
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from tastemill.report.contents import Curve, Decile, Figure, Spread
-
-INK, MUTED, GRID, FIRST, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
-COLOURS = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    GRID: "var(--line)",
-    FIRST: "var(--first)",
-    SECOND: "var(--second)",
-}
-SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.size": 9.5,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 4,
-    "lines.solid_capstyle": "butt",  # a bar ends where its interval ends
-}
-WIDTH = 4.6  # inches: readable where a phone is the page
-Axes = Any
+from tastemill.report.svg import FIRST, INK, MUTED, SECOND, Axes, picture
 
 
 def intervals(figures: Mapping[str, Figure], label: str) -> str:
@@ -59,7 +21,7 @@ def intervals(figures: Mapping[str, Figure], label: str) -> str:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(label)
 
-    return _svg(draw, f"{label} of every model", height=0.8 + 0.3 * len(figures))
+    return picture(draw, f"{label} of every model", height=0.8 + 0.3 * len(figures))
 
 
 def loss_curve(curve: Curve) -> str:
@@ -75,7 +37,7 @@ def loss_curve(curve: Curve) -> str:
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
 
-    return _svg(draw, f"loss of {curve.kind} by epoch")
+    return picture(draw, f"loss of {curve.kind} by epoch")
 
 
 def rating_spread(spreads: Sequence[Spread], kind: str) -> str:
@@ -98,7 +60,7 @@ def rating_spread(spreads: Sequence[Spread], kind: str) -> str:
         axes.set_xlabel("stars given")
         axes.set_ylabel("predicted")
 
-    return _svg(draw, f"predicted against given stars, {kind}", height=3.0, width=3.6)
+    return picture(draw, f"predicted against given stars, {kind}", height=3.0, width=3.6)
 
 
 def calibration(deciles: Sequence[Decile], kind: str) -> str:
@@ -115,31 +77,4 @@ def calibration(deciles: Sequence[Decile], kind: str) -> str:
         axes.set_xlabel("mean predicted probability")
         axes.set_ylabel("share taken")
 
-    return _svg(draw, f"calibration of {kind}", height=3.0, width=3.6)
-
-
-def _svg(
-    draw: Callable[[Axes], None], title: str, *, height: float = 2.6, width: float = WIDTH
-) -> str:
-    # Imported here: other commands need not wait for it.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
-
-    out = io.StringIO()
-    with rc_context({**SETTINGS, "svg.hashsalt": title}):  # ids differ between plots, not runs
-        canvas = Canvas(figsize=(width, height), layout="constrained")
-        draw(canvas.add_subplot())
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        canvas.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _for_page(out.getvalue(), title)
-
-
-def _for_page(svg: str, title: str) -> str:
-    """The element alone, with the page's colours and a name for those who don't see it."""
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r'<g id="[^"]*"', "<g", body)  # nothing refers to them, and other plots have them
-    for colour, variable in COLOURS.items():
-        body = body.replace(colour, variable)
-    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
-    named = f'<svg role="img" aria-label="{html.escape(title)}" '
-    return body.replace("<svg ", named, 1)
+    return picture(draw, f"calibration of {kind}", height=3.0, width=3.6)
