@@ -133,9 +133,7 @@ def test_empty_lists_are_not_known(spark: SparkSession) -> None:
     assert rows_of(none, "column", "known", "rows") == [("title", 0, 0)]
 
 
-REJECTED = (
-    "quarantine_id string, source_file string, source_row bigint, reason string, raw string"
-)
+REJECTED = "quarantine_id string, source_file string, source_row bigint, reason string, raw string"
 
 
 def test_rejected_rows_by_reason_with_the_first_of_each(spark: SparkSession) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from tastemill.report.comparison import METRIC, POPULAR, reference_of
 from tastemill.report.contents import Difference, Figure, MetricsTable, ReportData
+from tastemill.report.numbers import decimals
 
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "unclear", "untested", "popular", "alone"]
@@ -29,6 +30,11 @@ class Headline:
     difference: Difference | None = None
     rating_kind: str | None = None
     rmse: Figure | None = None
+
+    @property
+    def places(self) -> int:
+        """Decimals that tell the values of NDCG apart."""
+        return decimals([self.ndcg.value])
 
 
 def headline(data: ReportData) -> Headline | None:

@@ -75,7 +75,9 @@ def signed(value: float, places: int = 3) -> str:
 def p_value(value: float) -> str:
     """A p-value as one writes it in a sentence."""
     return (
-        "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+        "p\u00a0<\u00a00.001"
+        if value < 0.001
+        else f"p\u00a0=\u00a0{value:.{3 if value < 0.1 else 2}f}"
     )
 
 
