@@ -10,6 +10,10 @@ from tastemill.config.load import known_datasets
 LIB = Path(__file__).parents[2] / "lib"
 
 
+# Pictures for who reads the sources; the package doesn't need them.
+LEFT_OUT = {"__pycache__", "screenshots"}
+
+
 def files_of_the_package() -> set[str]:
     """Every file of lib/tastemill by its place in the wheel; jobs/ and conf/ are links there."""
     package = LIB / "tastemill"
@@ -18,7 +22,7 @@ def files_of_the_package() -> set[str]:
     return {
         str(path.relative_to(LIB))
         for path in found
-        if path.is_file() and not {"__pycache__"} & set(path.parts)
+        if path.is_file() and not LEFT_OUT & set(path.parts)
     }
 
 
@@ -35,6 +39,7 @@ def test_the_wheel_has_one_root_and_every_file_of_the_package(wheel: Path) -> No
         "tastemill/conf/env/cluster.toml",
         "tastemill/conf/spark/cluster.conf",
         "tastemill/report/report.html.j2",
+        "tastemill/report/parts/style.css.j2",
         "tastemill/sources/data/completejourney/products.csv.gz",
     }
 
