@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from pyspark.sql import SparkSession
 from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.report.contents import Figure, ReportData
+from tastemill.report.comparison import collect_comparison
+from tastemill.report.contents import Figure, MetricsTable, ReportData
 from tastemill.report.data import collect
 from tastemill.report.page import write_report
 from tastemill.report.predicted import score_histogram, star_spreads
@@ -19,6 +21,7 @@ from tastemill.report.predicted import score_histogram, star_spreads
 pytestmark = pytest.mark.slow
 
 CUT = datetime(2020, 1, 10, tzinfo=UTC)
+LATER = CUT + timedelta(days=1)
 MODELS = {"popularity": "popularity-1", "bias": "bias-1"}
 
 
@@ -111,6 +114,22 @@ def shown(user: str, model_id: str, items: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def profile(user: str, as_of: datetime, interests: Sequence[float]) -> dict[str, Any]:
+    counts = ("num_events", "num_events_7d", "num_events_30d", "num_events_90d", "num_active_days")
+    return {
+        **dict.fromkeys((*counts, "num_sessions"), 3),
+        "ds": as_of.date(),
+        "as_of": as_of,
+        "user_id": user,
+        "user_idx": 0,
+        "interests": [float(share) for share in interests],
+        "user_vector": [0.0],
+        "num_events_by_type": {"rating": 3},
+        "visits_per_week": 1.5,
+        "age": "35-44",
+    }
+
+
 @pytest.fixture(scope="module")
 def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     place = Warehouse(spark, str(tmp_path_factory.mktemp("report")), "movielens-100k")
@@ -144,6 +163,17 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     point = {"model_id": "bias-1", "metric": "train_loss"}
     fill(place, tables.TRAINING_HISTORY, *({**point, "epoch": e, "value": 1.0} for e in (1, 0)))
     fill(place, tables.RUNS, stage("evaluate", 7), stage("recommend", 5))
+    rejected = {"source": "toy", "source_file": "f", "source_row": 3, "ingested_at": CUT}
+    reasons = {"1": "user_id_missing", "2": "item_id_missing", "3": "item_id_missing"}
+    fill(
+        place,
+        tables.QUARANTINE,
+        *({**rejected, "quarantine_id": i, "reason": r, "raw": i} for i, r in reasons.items()),
+    )
+    fill(place, tables.USERS, {"user_id": "u", "age": "35-44"}, {"user_id": "gone", "age": "9"})
+    slot = {"ds": CUT.date(), "events": 1}
+    fill(place, tables.CATEGORY_SLOTS, {**slot, "slot": 0, "category": "War"}, {**slot, "slot": 1})
+    fill(place, tables.USER_PROFILES, profile("u", CUT, [0.25, 0.75]), profile("v", LATER, [0, 1]))
     return place
 
 
@@ -172,6 +202,8 @@ def test_what_the_run_was(data: ReportData) -> None:
     assert (seen.events, seen.users, seen.items) == (6, 1, 4)
     assert (seen.cut, seen.as_of) == (CUT, None)  # nothing is published
     assert seen.started_at == CUT + timedelta(minutes=5)
+    # The stages of this run know no model: there is nothing to train and judge again.
+    assert (seen.repro, seen.served) == (None, None)
     assert [s.name for s in data.stages] == ["recommend", "evaluate"]
     assert [(v.label, v.read, v.written) for v in data.versions] == [
         ("events", (4,), ()),
@@ -200,7 +232,79 @@ def test_history_beside_the_list_and_what_was_taken_later(data: ReportData) -> N
         ("d", "d", False),
     ]
     assert known.shown[0].categories == ("Drama", "War", "X")
+    assert [i.score for i in known.shown] == [1.0, 1.0]
+    assert [i.score for i in known.history] == [None, None]
     assert new.history == ()
+
+
+def test_the_shape_of_all_that_the_warehouse_holds(data: ReportData) -> None:
+    shape = data.shape
+    assert shape is not None
+    (ratings,) = shape.types
+    assert (ratings.name, ratings.events, ratings.values) == ("rating", 6, 6)
+    assert ratings.value_mean == pytest.approx(20 / 6)
+    assert shape.timeline is not None
+    assert (shape.timeline.unit, len(shape.timeline.bins)) == ("day", 12)
+    assert shape.timeline.series == (("rating", (1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 3)),)
+    assert shape.activity is not None
+    assert (shape.activity.users, shape.activity.pairs, shape.activity.most) == (1, 5, 6)
+    assert shape.density == 1.0
+    known = {k.column: (k.known, k.rows) for columns in shape.known.values() for k in columns}
+    assert known["session_id"] == (0, 6)
+    assert known["age"] == (1, 1)  # of users with a number, not of all of whom the source tells
+    assert known["title"] == known["categories"] == (1, 4)
+
+
+def test_what_was_rejected(data: ReportData) -> None:
+    assert data.quarantine is not None
+    reasons = [(r.reason, r.rows, r.example) for r in data.quarantine.reasons]
+    assert reasons == [("item_id_missing", 2, "2"), ("user_id_missing", 1, "1")]
+    assert data.quarantine.rows == 3
+
+
+def test_profiles_of_the_moment_of_the_lists(data: ReportData) -> None:
+    found = data.profiles
+    assert found is not None
+    assert (found.day, found.users, found.with_interests) == (CUT.date(), 1, 1)
+    assert found.interests == ((None, 0.75), ("War", 0.25))
+    assert [(b.low, b.high, b.number) for b in found.visits] == [(1.0, 2.0, 1)]
+    assert {q.name: q.known for q in found.quantities}["num_events"] == 1
+    assert found.card is not None
+    assert (found.card.user_id, found.card.facts) == ("u", {"age": "35-44"})
+    assert found.card.interests == ((None, 0.75), ("War", 0.25))
+    assert [i.item_id for i in found.card.recent] == ["a", "b"]
+
+
+def test_models_against_popularity_user_by_user(spark: SparkSession, tmp_path: Path) -> None:
+    place = Warehouse(spark, str(tmp_path / "compared"), "movielens-100k")
+    users, later = "uvwx", range(12, 16)
+    past = (event(user, item, 4.0, 1) for user in users for item in "ab")
+    test = (event(user, "a", 4.0, day) for user, day in zip(users, later, strict=True))
+    fill(place, tables.EVENTS, *past, *test)
+    fill(place, tables.USER_INDEX, *({"user_id": u, "user_idx": n} for n, u in enumerate(users)))
+    fill(place, tables.ITEM_INDEX, *({"item_id": i, "item_idx": n} for n, i in enumerate("ab")))
+    lists = {"als-1": "ab", "popularity-1": "ba", "other-1": "ba"}
+    fill(
+        place,
+        tables.BACKTEST_LISTS,
+        *(shown(user, model_id, items) for model_id, items in lists.items() for user in users),
+    )
+    second = 1 / log2(3)
+    ndcg = {"als": 1.0, "popularity": second, "other": second}
+    rows = {kind: {"ndcg": Figure(value, None, None, 4)} for kind, value in ndcg.items()}
+    kinds = {f"{kind}-1": kind for kind in rows}
+    table = MetricsTable("all", 10, rows)
+    found = collect_comparison(place, config(), kinds, CUT, table)
+    assert found is not None
+    assert (found.reference, found.k, found.users) == ("popularity", 10, 4)
+    als, other = found.differences
+    assert (als.kind, other.kind) == ("als", "other")
+    assert (als.value, als.low, als.high) == (pytest.approx(1 - second, abs=1e-5),) * 3
+    # The smallest p-value that 1,000 replicates give, twice: two models were tested.
+    assert als.p_value == pytest.approx(2 * 2 / 1_001)
+    assert (other.value, other.p_value) == (0.0, 1.0)
+    without = MetricsTable("all", 10, {"als": rows["als"]})
+    assert collect_comparison(place, config(), {"als-1": "als"}, CUT, without) is None
 
 
 def test_curves_are_in_order(data: ReportData) -> None:
@@ -214,6 +318,7 @@ def test_a_page_replaces_another_and_leaves_nothing_beside_it(
     assert write_report(warehouse, config(), "run-1", MODELS, path) == path
     first = path.read_text(encoding="utf-8")
     assert "&lt;b&gt;Sea&lt;/b&gt;" in first
+    assert path.stat().st_size < 3_000_000
     write_report(warehouse, config(), "run-2", MODELS, path)
     assert "Stages" in first
     assert "Stages" not in path.read_text(encoding="utf-8")
