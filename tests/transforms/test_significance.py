@@ -6,7 +6,12 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from tastemill.errors import DataError
 from tastemill.evaluation.bootstrap import exact_product, poisson_weights
-from tastemill.evaluation.significance import holm, paired_difference, with_intervals
+from tastemill.evaluation.significance import (
+    differences_from,
+    holm,
+    paired_difference,
+    with_intervals,
+)
 
 PER_USER = "model_id string, user_idx int, segment string, metric string, k int, value double"
 PER_RATING = "model_id string, user_idx int, segment string, metric string, n long, total double"
@@ -122,6 +127,22 @@ def test_paired_difference(per_user: DataFrame) -> None:
     assert (row.metric, row.k, row.users) == ("ndcg", 10, NUM_USERS)
     same = paired_difference(per_user, "a", "twin", overall=None).collect()
     assert {(r.difference, r.low, r.high, r.p_value) for r in same} == {(0.0, 0.0, 0.0, 1.0)}
+
+
+def test_differences_from_one_model_are_those_of_each_pair(per_user: DataFrame) -> None:
+    found = by_key(differences_from(per_user, "b", 200, seed=3))
+    assert {model for model, _ in found} == {"a", "twin"}
+    for model in ("a", "twin"):
+        for pair in paired_difference(per_user, model, "b", 200, seed=3).collect():
+            of_all = found[model, pair.segment].asDict()
+            assert of_all.pop("model_id") == model
+            assert of_all == pair.asDict()
+
+
+def test_no_difference_from_a_model_that_is_not_there(per_user: DataFrame) -> None:
+    found = differences_from(per_user, "nobody", 20).collect()
+    assert {r.difference for r in found} == {None}
+    assert differences_from(per_user.limit(0), "a", 20).collect() == []
 
 
 def test_p_values_are_uniform_without_a_difference(spark: SparkSession) -> None:

@@ -9,6 +9,7 @@ in every partitioning; sums are whole numbers, so results are equal to the bit.
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from tastemill.errors import DataError
@@ -75,13 +76,34 @@ def paired_difference(
     differences = drawn.groupBy(*_GROUP, "replicate").agg(
         (of[model_a] - of[model_b]).alias("difference"), F.max("users").alias("users")
     )
-    return differences.groupBy(*_GROUP).agg(
-        _measured("difference").alias("difference"),
-        F.percentile(_resampled("difference"), _LOW).alias("low"),
-        F.percentile(_resampled("difference"), _HIGH).alias("high"),
-        _two_sided("difference").alias("p_value"),
-        _users(),
-    )
+    return differences.groupBy(*_GROUP).agg(*_difference())
+
+
+def differences_from(
+    per_user: DataFrame,
+    reference: str,
+    num_replicates: int = 1000,
+    seed: int = 0,
+    overall: str | None = OVERALL,
+) -> DataFrame:
+    """Every model's mean minus the reference's: `paired_difference` of many models in one pass.
+
+    Args:
+        per_user: as for `with_intervals`, with all models.
+        reference: the model_id that all others are compared with.
+        num_replicates: as for `paired_difference`.
+        seed: as for `paired_difference`.
+        overall: as for `with_intervals`.
+
+    Returns:
+        What `paired_difference` returns, with model_id; nothing of the reference itself.
+    """
+    drawn = replicates(per_user, num_replicates, seed, overall)
+    same = W.partitionBy(*_GROUP, "replicate")
+    of_reference = F.max(F.when(F.col("model_id") == reference, F.col("value"))).over(same)
+    differences = drawn.withColumn("difference", F.col("value") - of_reference)
+    others = differences.where(F.col("model_id") != reference)
+    return others.groupBy("model_id", *_GROUP).agg(*_difference())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -136,6 +158,17 @@ def _as_fractions(per_user: DataFrame, seed: int) -> DataFrame:
         in_units(total).alias("total"), n.cast("long").alias("n"),
         F.xxhash64(F.lit(seed), "user_idx").alias("stream"),
     )  # fmt: skip
+
+
+def _difference() -> list[Column]:
+    """A difference with its interval, the p-value of none, and how many users it is over."""
+    return [
+        _measured("difference").alias("difference"),
+        F.percentile(_resampled("difference"), _LOW).alias("low"),
+        F.percentile(_resampled("difference"), _HIGH).alias("high"),
+        _two_sided("difference").alias("p_value"),
+        _users(),
+    ]
 
 
 def _measured(name: str) -> Column:

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from tastemill import tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.evaluation.backtest import relevant_items, union
+from tastemill.evaluation.backtest import relevant_items
 from tastemill.evaluation.ranking import ranking_metrics
-from tastemill.evaluation.significance import holm, paired_difference
+from tastemill.evaluation.significance import differences_from, holm
 from tastemill.report.contents import Comparison, Difference, MetricsTable
 from tastemill.report.events import parted_events
 
@@ -51,17 +51,9 @@ def collect_comparison(
         return None
     reference_id = next(model_id for model_id, kind in kinds.items() if kind == reference)
     others = [model_id for model_id in kinds if model_id != reference_id]
-    per_user = _per_user(warehouse, cfg, list(kinds), cut, table.k).persist()
-    tests = [
-        paired_difference(
-            per_user, model_id, reference_id, NUM_REPLICATES, cfg.evaluation.seed, None
-        ).withColumn("model_id", F.lit(model_id))
-        for model_id in others
-    ]
-    try:
-        rows = union(tests).collect() if tests else []
-    finally:
-        per_user.unpersist()
+    per_user = _per_user(warehouse, cfg, list(kinds), cut, table.k)
+    seed = cfg.evaluation.seed
+    rows = differences_from(per_user, reference_id, NUM_REPLICATES, seed, None).collect()
     found = {r["model_id"]: r for r in rows if r["difference"] is not None}
     order = [model_id for model_id in others if model_id in found]
     corrected = holm([found[model_id]["p_value"] for model_id in order])
