@@ -300,8 +300,9 @@ def test_models_against_popularity_user_by_user(spark: SparkSession, tmp_path: P
     als, other = found.differences
     assert (als.kind, other.kind) == ("als", "other")
     assert (als.value, als.low, als.high) == (pytest.approx(1 - second, abs=1e-5),) * 3
-    # The smallest p-value that 1,000 replicates give, twice: two models were tested.
-    assert als.p_value == pytest.approx(2 * 2 / 1_001)
+    # The smallest p-value that 1,000 replicates give, twice: two models were tested. A few
+    # replicates draw none of four users and don't count.
+    assert 2 * 2 / 1_001 <= als.p_value < 2 * 2 / 900
     assert (other.value, other.p_value) == (0.0, 1.0)
     without = MetricsTable("all", 10, {"als": rows["als"]})
     assert collect_comparison(place, config(), {"als-1": "als"}, CUT, without) is None
