@@ -301,6 +301,13 @@ def test_the_data_in_words() -> None:
     assert "views and clicks per visit" not in text  # nobody has any
 
 
+def test_all_other_categories_come_last_and_have_no_bar() -> None:
+    liked = replace(PROFILES, interests=((None, 0.6), ("Drama", 0.3), ("War", 0.1)), card=None)
+    page = render(ReportData(OVERVIEW, profiles=liked))
+    rows = re.findall(r'<th scope="row">([^<]*)</th><td[^>]*>(?:<i style="width: ([^"]*)")?', page)
+    assert rows[-3:] == [("Drama", "100.0%"), ("War", "33.3%"), ("everything else", "")]
+
+
 def test_a_share_of_less_than_an_item_holds_nothing() -> None:
     few = replace(SHAPE, tail=replace(SHAPE.tail, items=50))
     text = text_of(render(ReportData(OVERVIEW, shape=few)))
@@ -432,6 +439,9 @@ def test_numbers_read_well() -> None:
     p_values = (0.0001, 0.012, 0.5, 1.0)
     assert [numbers.p_value(v) for v in p_values] == [
         *("p\u00a0<\u00a00.001", "p\u00a0=\u00a00.012", "p\u00a0=\u00a00.50", "p\u00a0=\u00a01.00"),
+    ]
+    assert [numbers.score(v) for v in (0.13, 123.4, -0.5, 12_345.0)] == [
+        *("0.130", "123", "−0.500", "1.23e+04"),
     ]
     assert [numbers.short(v) for v in (0.0, 0.01234, 12.345, -3.0, 12_345.6)] == [
         *("0", "0.0123", "12.3", "-3", "12,346"),

@@ -86,3 +86,8 @@ def short(value: float) -> str:
     if value == 0 or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{float(f'{value:.3g}'):g}"
+
+
+def score(value: float) -> str:
+    """A model's score with three digits, so that those of a list stand alike."""
+    return f"{value:#.3g}".rstrip(".").replace("-", "−")

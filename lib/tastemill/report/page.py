@@ -29,6 +29,7 @@ MAX_SERIES = 5
 FILTERS = (
     *(numbers.count, numbers.seconds, numbers.moment, numbers.number, numbers.parameter),
     *(numbers.versions, numbers.percent, numbers.signed, numbers.p_value, numbers.short),
+    numbers.score,
 )
 
 
