@@ -1,4 +1,4 @@
-"""Raw files → events, users, items, their indexes, quarantine, ingested_files.
+"""Raw files → events, users, items, relations, indexes, quarantine, ingested_files.
 
 The door of the line: every row of every file ends in a table or in quarantine with a reason, and
 reading a file twice changes nothing. What is written last says that the file was read, so a job
@@ -7,7 +7,6 @@ killed before that reads it again.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -15,15 +14,21 @@ from pyspark.sql import functions as F
 from tastemill import job, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.errors import DataError, UsageError
+from tastemill.errors import DataError
 from tastemill.parallel import at_once
 from tastemill.sources.batch import clean, mark_events
-from tastemill.sources.completejourney import shipped_folder
-from tastemill.sources.fingerprint import as_ingested_files, fingerprints
+from tastemill.sources.core import REASON as OUTSIDE_CORE
+from tastemill.sources.files import input_files
+from tastemill.sources.fingerprint import (
+    as_ingested_files,
+    fingerprints,
+    read_otherwise,
+    reader_hash,
+)
 from tastemill.sources.indexing import new_ids, numbered
-from tastemill.sources.registry import source
+from tastemill.sources.tabular import read
 
-SECTIONS = ("dataset", "ingest")
+SECTIONS = ("dataset", "ingest", "source")
 INPUTS = ()
 OUTPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX)
 
@@ -31,21 +36,23 @@ OUTPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Read the files that weren't read yet and add what they hold."""
     warehouse = job.open_warehouse(spark, cfg)
-    reader, folder = source(cfg.dataset.source), data_folder(cfg)
+    source, folder = cfg.source, job.data_folder(cfg)
     now = datetime.now(UTC)
-    files = as_ingested_files(spark, reader.files(folder), reader.name, job.code_hash(), now)
+    reader = reader_hash(source, job.code_hash())
+    files = as_ingested_files(spark, input_files(folder, source), source.name, reader, now)
     known = warehouse.read_or_empty(tables.INGESTED_FILES)
     if files.join(known, list(tables.INGESTED_FILES.keys), "left_anti").isEmpty():
         return job.JobResult(0, detail="nothing new")
-    raw = reader.read(spark, folder)
+    _refuse_other_mapping(files, known)
+    raw = read(spark, folder, source)
     marked = mark_events(
         raw.events,
         warehouse.read_or_empty(tables.EVENTS),
-        source=reader.name,
+        source,
         allow_missing_time=cfg.dataset.allow_missing_time,
         now=now,
     ).persist()
-    batch = clean(raw, marked, source=reader.name, now=now)
+    batch = clean(raw, marked, source=source.name, now=now)
     rows = batch.events.count()
     rejected = _refuse_rubbish(marked.count(), batch.quarantine, cfg.ingest.max_quarantine_share)
     at_once(
@@ -53,6 +60,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         lambda: warehouse.merge(tables.QUARANTINE, batch.quarantine),
         lambda: warehouse.merge(tables.USERS, batch.users, newer=("updated_at",)),
         lambda: warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",)),
+        lambda: source.relations and warehouse.merge(tables.RELATIONS, batch.relations),
     )
     _extend_indexes(warehouse, batch.events)
     warehouse.append_once(tables.EVENTS, batch.events, f"ingest-{now.isoformat()}")
@@ -61,21 +69,20 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     return job.JobResult(rows, detail=f"{rejected} rows in quarantine")
 
 
-def data_folder(cfg: Config) -> Path:
-    """The folder named by --data, or the data that the package ships."""
-    if cfg.run.data:
-        return Path(cfg.run.data).expanduser().resolve()
-    if not source(cfg.dataset.source).shipped:
-        raise UsageError(
-            f"dataset {cfg.dataset.name} is not shipped",
-            fix=f"get it ({source(cfg.dataset.source).where}) and name its folder with --data",
-        )
-    return shipped_folder()
-
-
 def inputs(cfg: Config) -> dict[str, str]:
     """The input files and their sha256: part of the stage key."""
-    return fingerprints(source(cfg.dataset.source).files(data_folder(cfg)))
+    return fingerprints(input_files(job.data_folder(cfg), cfg.source))
+
+
+def _refuse_other_mapping(files: DataFrame, known: DataFrame) -> None:
+    """Raise where the same files are in the table, read in another way: events would double."""
+    other = read_otherwise(files, known).first()
+    if other is not None:
+        raise DataError(
+            f"{other['source_file']} was ingested under another mapping",
+            expected="the mapping that it was read by, for as long as its events are kept",
+            fix="name a new warehouse with --warehouse, or delete this one, and run again",
+        )
 
 
 def _refuse_rubbish(read: int, quarantine: DataFrame, limit: float) -> int:
@@ -86,9 +93,10 @@ def _refuse_rubbish(read: int, quarantine: DataFrame, limit: float) -> int:
     rejected = quarantine.count()
     if not read:
         raise DataError("the files hold no events", fix="check that they are complete")
-    if rejected <= limit * read:
+    wrong = quarantine.where(F.col("reason") != OUTSIDE_CORE) if rejected > limit * read else None
+    if wrong is None or wrong.count() <= limit * read:
         return rejected
-    reasons = quarantine.groupBy("reason").count().orderBy(F.desc("count")).limit(5).collect()
+    reasons = wrong.groupBy("reason").count().orderBy(F.desc("count")).limit(5).collect()
     raise DataError(
         f"{rejected} of {read} rows break the rules; nothing was written",
         expected=f"at most {limit:.0%}",

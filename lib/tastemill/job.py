@@ -123,6 +123,19 @@ def artifacts(cfg: Config) -> Path:
     return Path(where) / "_artifacts"
 
 
+def data_folder(cfg: Config) -> Path:
+    """The folder named by --data, or the data that the package ships."""
+    if cfg.run.data:
+        return Path(cfg.run.data).expanduser().resolve()
+    if cfg.source.shipped:
+        return Path(str(resources.files("tastemill.sources").joinpath(cfg.source.shipped)))
+    raise UsageError(
+        f"dataset {cfg.dataset.name} is not shipped",
+        fix=f"get it ({cfg.source.where or 'where you have it from'}) and name its folder with "
+        "--data",
+    )
+
+
 def given_times(cfg: Config) -> tuple[datetime | None, ...]:
     """The times that the configuration names, in the order of Times."""
     return (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)

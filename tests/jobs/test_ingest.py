@@ -13,7 +13,7 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError, UsageError
 from tastemill.jobs import ingest
-from tastemill.sources.movielens import MOVIELENS
+from tastemill.sources.tabular import read
 from tastemill.tables import Table
 from tastemill.testing.versions import table_versions
 
@@ -23,7 +23,7 @@ BAD = {
     "1\t10\tNaN\t880000000": "value_out_of_range",
     "1\t10\t9\t880000000": "value_out_of_range",
     "1\t10\tgood\t880000000": "value_unparsable",
-    "1\t10\t\t880000000": "value_unparsable",
+    "1\t10\t\t880000000": "value_missing",
     "\t10\t3\t880000000": "user_id_missing",
     "1\t\t3\t880000000": "item_id_missing",
     "1\t10\t3\tyesterday": "time_unparsable",
@@ -165,7 +165,7 @@ def test_movielens_1m(spark: SparkSession, tmp_path: Path, name: str) -> None:
     write(tmp_path, "users.dat", "1::F::1::10::48067", "56::M::56::16::70072")
     films = ("10::Misérables, Les (1995)::Drama|Musical", "20::No Year::")
     write(tmp_path, "movies.dat", *films, encoding="latin-1")
-    raw = MOVIELENS.read(spark, tmp_path / "data")
+    raw = read(spark, tmp_path / "data", load_config(Request("movielens-1m")).source)
     first = datetime(2000, 12, 31, 22, 12, 40)
     events = raw.events.select("user_id", "item_id", "value", "event_time", "reason").collect()
     assert {tuple(row) for row in events} == {
@@ -221,7 +221,7 @@ def test_completejourney(spark: SparkSession, tmp_path: Path) -> None:
         "1,0,b1,10,x,1483300000": "value_unparsable",
         "1,0,b1,10,NaN,1483300000": "value_not_finite",
         "1,0,b1,10,Infinity,1483300000": "value_not_finite",
-        "1,0,b1,10,1,": "time_unparsable",
+        "1,0,b1,10,1,": "time_missing",
         ",0,b1,10,1,1483300000": "user_id_missing",
         "1,0,b1,10,1": "wrong_number_of_fields",
     }
@@ -289,17 +289,19 @@ def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not shipped"):
         ingest.run(spark, load_config(Request("movielens-1m", settings=("run.warehouse=/x/y",))))
     ml, cj = (config(tmp_path, name) for name in ("movielens-100k", "completejourney"))
-    with pytest.raises(DataError, match="holds no MovieLens data"):
+    with pytest.raises(DataError, match=r"u\.data missing"):
         ingest.run(spark, ml)
     write_100k(tmp_path, *RATINGS)
     (tmp_path / "data" / "u.user").unlink()
     with pytest.raises(DataError, match=r"u\.user missing"):
         ingest.run(spark, ml)
-    with pytest.raises(DataError, match=r"products\.csv\.gz, demographics\.csv"):
+    with pytest.raises(DataError, match=r"transactions_sample\.csv\.gz missing"):
         ingest.run(spark, cj)
     write_journey(tmp_path, "1,0,b1,10,2,1483300000")
     write(tmp_path, "products.csv.gz", "product_id,department", "10,GROCERY")
-    with pytest.raises(DataError, match=r"products\.csv\.gz: no column brand, product_category"):
+    with pytest.raises(
+        DataError, match=r"products\.csv\.gz: no column product_type, product_category, brand"
+    ):
         ingest.run(spark, cj)
     write_journey(tmp_path, "1,0,b1,10,2,1483300000")
     (tmp_path / "data" / "demographics.csv").write_text("")
@@ -312,7 +314,7 @@ def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
 @pytest.mark.data
 def test_the_real_latest_small(spark: SparkSession, tmp_path: Path, data_root: Path) -> None:
     cfg = config(tmp_path, "movielens-latest-small", f"run.data={data_root / 'ml-latest-small'}")
-    assert ingest.run(spark, cfg).rows == 100_836
+    assert ingest.run(spark, cfg).rows == 100_836 + 3_683  # ratings and tags
     store = warehouse(spark, cfg)
     assert store.read(tables.QUARANTINE).isEmpty()
     assert store.read(tables.EVENTS).select("user_id").distinct().count() == 610
@@ -353,6 +355,6 @@ def test_the_shipped_completejourney(spark: SparkSession, tmp_path: Path) -> Non
     assert (rows, store.read(tables.EVENTS).count()) == (75_000 - lines, 75_000 - lines)
     assert 0 < lines < 5_000
     assert {r.reason for r in rejected} <= {"coupon_or_misc_item", "quantity_not_positive"}
-    with gzip.open(ingest.data_folder(cfg) / "products.csv.gz", "rt") as file:
+    with gzip.open(job.data_folder(cfg) / "products.csv.gz", "rt") as file:
         products = sum(1 for _ in file) - 1
     assert store.read(tables.ITEMS).count() == products

@@ -12,8 +12,10 @@ from tastemill import tables
 from tastemill.sources import cleaning
 from tastemill.sources.base import RawFrames
 from tastemill.sources.batch import clean, mark_events
+from tastemill.sources.mapping import SourceConfig
 
 NOW = datetime(2020, 6, 1, tzinfo=UTC)
+TOY = SourceConfig(name="toy")
 PAST = datetime(2020, 5, 1, 12, tzinfo=UTC)
 RAW = (
     "event_id string, user_id string, item_id string, event_type string, value double, "
@@ -28,6 +30,10 @@ USERS = (
 ITEMS = (
     "item_id string, title string, description string, categories array<string>, price double, "
     "released_on date, attributes map<string,string>, updated_at timestamp, "
+    "source_file string, source_row bigint, raw string, reason string"
+)
+RELATIONS = (
+    "user_id string, other_id string, kind string, "
     "source_file string, source_row bigint, raw string, reason string"
 )
 
@@ -50,7 +56,7 @@ def marked(
 ) -> dict[tuple[str, int], Any]:
     """Every raw event by its place, as `mark_events` left it."""
     table = spark.createDataFrame([], tables.EVENTS.schema) if stored is None else stored
-    result = mark_events(raw, table, source="toy", allow_missing_time=missing, now=NOW)
+    result = mark_events(raw, table, TOY, allow_missing_time=missing, now=NOW)
     rows = result.collect()
     found = {(row.source_file, row.source_row): row for row in rows}
     assert len(found) == len(rows)
@@ -60,7 +66,7 @@ def marked(
 def stored_events(spark: SparkSession, raw: DataFrame) -> DataFrame:
     """The table `events` after an ingest of these rows."""
     empty = spark.createDataFrame([], tables.EVENTS.schema)
-    result = mark_events(raw, empty, source="toy", allow_missing_time=True, now=NOW)
+    result = mark_events(raw, empty, TOY, allow_missing_time=True, now=NOW)
     return cleaning.as_events(result.where("reason IS NULL AND NOT _repeat"), "toy", NOW)
 
 
@@ -297,24 +303,32 @@ def test_a_batch_parts_the_sound_from_the_rejected(spark: SparkSession) -> None:
         (None, "9", None, None, None, None, *origin[2]),
     ]
     items = [("i", "t", None, ["c"], 1.5, None, None, None, *origin[0])]
+    relations = [
+        ("u", "v", "friend", *origin[0]),
+        ("u", "v", "friend", *origin[1]),
+        ("u", "u", "friend", "g", 1, "u u", None),
+    ]
     raw = RawFrames(
         events(spark, event(source_row=1), event(source_row=2, user_id=None)),
         spark.createDataFrame(users, USERS),
         spark.createDataFrame(items, ITEMS),
+        spark.createDataFrame(relations, RELATIONS),
     )
     stored = spark.createDataFrame([], tables.EVENTS.schema)
-    seen = mark_events(raw.events, stored, source="toy", allow_missing_time=False, now=NOW)
+    seen = mark_events(raw.events, stored, TOY, allow_missing_time=False, now=NOW)
     batch = clean(raw, seen, source="toy", now=NOW)
     assert [(r.user_id, r.age) for r in batch.users.collect()] == [("u", "31")]
     assert [(r.item_id, r.categories) for r in batch.items.collect()] == [("i", ["c"])]
     (row,) = batch.events.collect()
     assert (row.source, row.event_date.isoformat(), row.source_row) == ("toy", "2020-05-01", 1)
     rejected = {(r.reason, r.raw) for r in batch.quarantine.collect()}
-    assert rejected == {("user_id_missing", "line 2")}
+    assert rejected == {("user_id_missing", "line 2"), ("related_to_itself", "u u")}
+    assert [(r.user_id, r.other_id) for r in batch.relations.collect()] == [("u", "v")]
     for frame, table in (
         (batch.events, tables.EVENTS),
         (batch.users, tables.USERS),
         (batch.items, tables.ITEMS),
+        (batch.relations, tables.RELATIONS),
         (batch.quarantine, tables.QUARANTINE),
     ):
         wanted = [(f.name, f.dataType) for f in table.schema]

@@ -179,7 +179,7 @@ def test_unknown_names(write_conf: WriteConf, tmp_path: Path) -> None:
 
 def test_a_dataset_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text('[dataset]\nsource = "movielens"\n')
+    file.write_text('[source]\ntitle = "mine"\n')
     assert load_config(Request(str(file))).dataset.name == "mine"
     file.write_text('[dataset]\nname = "other"\n')
     assert load_config(Request(str(file))).dataset.name == "other"
@@ -218,7 +218,9 @@ def test_every_shipped_file_loads() -> None:
     for name in datasets:
         cfg = load_config(Request(name))
         assert cfg.dataset.name == name
-        assert cfg.dataset.source
+        assert cfg.source.events
+        assert cfg.source.title
+        assert cfg.source.licence
     others: dict[str, list[str]] = {
         folder: [f.stem for f in (CONF / folder).glob("*.toml")] for folder in ("env", "benchmarks")
     }

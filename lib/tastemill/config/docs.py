@@ -4,6 +4,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from tastemill.config.load import Config
+from tastemill.sources import mapping
 
 HEAD = """\
 # Settings
@@ -16,27 +17,65 @@ Layers, each laid over the one before: defaults in the models, `base.toml`, `job
 `env/<name>.toml`, environment variables (`TASTEMILL__ALS__RANK=64`), `--set als.rank=64`.
 An unknown key or a value out of range ends with exit code 2 and names the key and its file.
 
-To add a dataset: a file in `datasets/`. To add a key: a field with a description in the model
-beside the code that uses it. To add an environment: a file in `env/`. `spark/*.conf` are
-properties files for spark-submit.
+To add a dataset: a file in `datasets/`; `tastemill datasets init FOLDER` drafts one. To add a key:
+a field with a description in the model beside the code that uses it. To add an environment: a file
+in `env/`. `spark/*.conf` are properties files for spark-submit.
+"""
+FIELDS = """
+## What a field of a file can be
+A name is the column of that name: `user_id = "CustomerID"`. A table says more:
+`value = { column = "Quantity", at_most = 20 }`. Texts are trimmed; what is empty is missing.
 """
 
 
 def settings_page() -> str:
     """The page as Markdown."""
-    return HEAD + "".join(_section(name) for name in Config.model_fields)
+    return HEAD + "".join(_section(name) for name in Config.model_fields) + _mappings()
 
 
 def _section(name: str) -> str:
     model = Config.model_fields[name].annotation
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
+    return _keys(f"## [{name}]", model, ())
+
+
+def _mappings() -> str:
+    """The parts of [source], and what a field of them can be."""
+    parts: dict[str, type[BaseModel]] = {
+        "events": mapping.EventsFiles,
+        "users": mapping.UsersFiles,
+        "items": mapping.ItemsFiles,
+        "relations": mapping.RelationsFiles,
+    }
+    common, text = tuple(mapping.Files.model_fields), tuple(mapping.Text.model_fields)
+    pages = [_keys("## Files of every kind", mapping.Files, ())]
+    pages += [_keys(f"## [[source.{name}]]", model, common) for name, model in parts.items()]
+    pages.append(FIELDS)
+    pages.append(_keys("### A text", mapping.Text, ()))
+    fields: dict[str, type[BaseModel]] = {
+        "a number (value, dwell_seconds, price)": mapping.Number,
+        "a time (time, released_on, updated_at)": mapping.When,
+        "categories": mapping.Labels,
+        "a rule (reject, require, reject_events)": mapping.Condition,
+    }
+    pages += [_keys(f"### And of {what}", model, text) for what, model in fields.items()]
+    return "".join(pages)
+
+
+def _keys(title: str, model: type[BaseModel], known: tuple[str, ...]) -> str:
+    """A table of the keys of a model, without those that are known from another."""
     first = (model.__doc__ or "").strip().splitlines()[0]
-    lines = [f"\n## [{name}]", first, "", "| key | default | meaning |", "|---|---|---|"]
+    lines = [f"\n{title}", first, "", "| key | default | meaning |", "|---|---|---|"]
     for key, field in model.model_fields.items():
+        if key in known:
+            continue
         default = field.get_default(call_default_factory=True)
-        shown = "" if default is PydanticUndefined else f"`{default!r}`"
-        lines.append(f"| {key} | {shown} | {field.description or ''} |")
+        shown = "" if default in (PydanticUndefined, None) else f"`{default!r}`"
+        shown = "**needed**" if field.is_required() else shown
+        if isinstance(default, BaseModel):
+            shown = f"`{default.model_dump(exclude_defaults=True)}`"
+        lines.append(f"| {key} | {shown} | {(field.description or '').replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"
 
 

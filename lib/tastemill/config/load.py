@@ -26,6 +26,7 @@ from tastemill.profiles.config import ProfilesConfig
 from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
 from tastemill.sources.config import IngestConfig
+from tastemill.sources.mapping import SourceConfig
 from tastemill.training.config import DeepConfig
 from tastemill.upkeep.config import MaintainConfig
 
@@ -37,6 +38,7 @@ class Config(Section):
     run: RunConfig = RunConfig()
     dataset: DatasetConfig = DatasetConfig()
     split: SplitConfig = SplitConfig()
+    source: SourceConfig = SourceConfig()
     ingest: IngestConfig = IngestConfig()
     profiles: ProfilesConfig = ProfilesConfig()
     examples: ExamplesConfig = ExamplesConfig()
@@ -122,8 +124,8 @@ def _dataset_layer(request: Request) -> Layer:
         name = request.dataset
         file = conf_root(request.conf).joinpath("datasets", f"{name}.toml")
         layer = toml_layer(file, required=True)
-    dataset = {"name": name, **layer.values.get("dataset", {})}
-    return Layer(layer.origin, {**layer.values, "dataset": dataset})
+    named = {key: {"name": name, **layer.values.get(key, {})} for key in ("dataset", "source")}
+    return Layer(layer.origin, {**layer.values, **named})
 
 
 def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:

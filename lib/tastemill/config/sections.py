@@ -50,7 +50,6 @@ class DatasetConfig(Section):
     """What a dataset is and how it wants to be judged."""
 
     name: str = Field("", description="Name of the dataset, and of its warehouse.")
-    source: str = Field("", description="Reader of its files: movielens, completejourney.")
     task: Literal["rating", "implicit"] = Field("implicit", description="What a label is.")
     allow_missing_time: bool = Field(False, description="Whether events may lack a time.")
     exclude_seen: bool = Field(True, description="Whether lists leave out what the user has had.")

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.window import Window as W
 
-from tastemill.tables import EVENTS, QUARANTINE, Table
+from tastemill.tables import EVENTS, QUARANTINE, RELATIONS, Table
 from tastemill.times import ORDER
 
 IDENTITY = ("user_id", "item_id", "event_type", "event_time", "session_id", "value")
@@ -48,6 +48,18 @@ def apply_key_rule(raw: DataFrame, key: str) -> DataFrame:
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(F.col(key).isNull(), f"{key}_missing")
         .when(F.length(key) > MAX_ID_LENGTH, f"{key}_too_long")
+    )
+    return raw.withColumn("reason", reason)
+
+
+def apply_relation_rules(raw: DataFrame) -> DataFrame:
+    """Fill `reason` for relations without both ends or a kind, and of a user to itself."""
+    ends = ("user_id", "other_id")
+    reason = F.coalesce(
+        "reason",
+        *[F.when(F.col(name).isNull(), F.lit(f"{name}_missing")) for name in (*ends, "kind")],
+        *[F.when(F.length(name) > MAX_ID_LENGTH, F.lit(f"{name}_too_long")) for name in ends],
+        F.when(F.col("user_id") == F.col("other_id"), F.lit("related_to_itself")),
     )
     return raw.withColumn("reason", reason)
 
@@ -122,6 +134,12 @@ def as_events(clean: DataFrame, source: str, now: datetime) -> DataFrame:
         ),
         EVENTS,
     )
+
+
+def as_relations(clean: DataFrame, source: str) -> DataFrame:
+    """Rows of the table `relations`; one that is told twice is one."""
+    named = clean.withColumn("source", F.lit(source))
+    return as_table(named, RELATIONS).dropDuplicates([*RELATIONS.keys])
 
 
 def as_table(frame: DataFrame, table: Table) -> DataFrame:

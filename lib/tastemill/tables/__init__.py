@@ -10,6 +10,7 @@ from tastemill.tables.raw import (
     ITEM_INDEX,
     ITEMS,
     QUARANTINE,
+    RELATIONS,
     USER_INDEX,
     USERS,
 )
@@ -22,6 +23,7 @@ ALL: tuple[Table, ...] = (
     QUARANTINE,
     USERS,
     ITEMS,
+    RELATIONS,
     USER_INDEX,
     ITEM_INDEX,
     CATEGORY_INDEX,
@@ -59,6 +61,7 @@ __all__ = [
     "MODELS",
     "QUARANTINE",
     "RECOMMENDATIONS",
+    "RELATIONS",
     "RUNS",
     "TRAINING_HISTORY",
     "USERS",

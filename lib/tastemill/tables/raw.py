@@ -25,7 +25,7 @@ EVENTS = Table(
         ("event_type!", STRING, "view, click, cart, purchase, search, rating, like, …"),
         ("value", DOUBLE, "stars, fraction watched, plays or quantity, by event type"),
         ("dwell_seconds", DOUBLE, "seconds spent; null when not known"),
-        ("query", STRING, "what was searched for"),
+        ("query", STRING, "what was searched for, said or tagged"),
         ("session_id", STRING, "the source's session, basket or visit; null when it has none"),
         ("event_time", TIME, "UTC; null when not known, and then before every known time"),
         ("event_date", DATE, "the day of event_time"),
@@ -95,6 +95,18 @@ ITEMS = Table(
     ),
     keys=("item_id",),
     content=("title", "description", "categories", "price", "released_on", "attributes"),
+)
+RELATIONS = Table(
+    "relations",
+    "one user tied to another: a friend, a follower",
+    schema(
+        ("user_id!", STRING, "id of the user as in the source"),
+        ("other_id!", STRING, "the user that this one is tied to"),
+        ("kind!", STRING, "friend, follows, …"),
+        ("source!", STRING, "name of the source"),
+    ),
+    keys=("user_id", "other_id", "kind"),
+    content=("source",),
 )
 
 

@@ -1,0 +1,248 @@
+"""Files of every form as rows: where each stood, its text, its columns, what is wrong with it.
+
+A parsed frame has source_file, source_row (from 1), raw, reason (null where the form is sound) and
+the struct `row` with the file's own columns.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from tastemill.errors import DataError
+from tastemill.sources.base import ORIGIN
+from tastemill.sources.fields import ROW, Columns, literally
+from tastemill.sources.files import Part, header_of
+from tastemill.sources.lines import location, name_in, read_lines, with_rows
+from tastemill.sources.mapping import Files, Text
+
+MALFORMED = "_malformed"
+UNEVEN, UNBALANCED, NO_JSON = "wrong_number_of_fields", "quote_not_closed", "not_json"
+Parsed = tuple[DataFrame, Columns]
+
+
+def parse(spark: SparkSession, part: Part[Any]) -> list[Parsed]:
+    """The rows of a part's files, one frame for all files of the same columns.
+
+    Raises:
+        DataError: a file is empty, lacks its header, or lacks every column.
+    """
+    match part.format:
+        case "csv":
+            by_header = defaultdict(list)
+            for file in part.files:
+                by_header[header_of(part, file)].append(file)
+            return [_text(spark, part, files, names) for names, files in by_header.items()]
+        case "jsonl":
+            return [_json_lines(spark, part)]
+        case "json":
+            return [_documents(spark, part)]
+        case form:
+            return [_typed(spark, part, file, form) for file in _units(part, form)]
+
+
+def used_columns(what: BaseModel) -> list[str]:
+    """The columns that a mapping names, each once, in order."""
+    found: dict[str, None] = {}
+    for name in type(what).model_fields:
+        value = getattr(what, name)
+        inner = value.values() if isinstance(value, dict) else value
+        for part in inner if isinstance(value, tuple | dict) else (value,):
+            if isinstance(part, BaseModel):
+                found |= dict.fromkeys(used_columns(part))
+    if isinstance(what, Text):
+        own = (what.column, *getattr(what, "flags", ()))
+        found |= dict.fromkeys(name for name in own if name is not None)
+    return list(found)
+
+
+def _text(
+    spark: SparkSession, part: Part[Files], files: Sequence[Path], names: Sequence[str]
+) -> Parsed:
+    """Text files whose columns are these, in this order."""
+    how = part.mapping
+    columns = Columns(part.name_of(files[0]), dict.fromkeys(names, T.StringType()))
+    columns.require(used_columns(how))  # what is missing is told before anything is read
+    if how.multiline:
+        return _multiline(spark, part, files, names), columns
+    lines = read_lines(spark, files, part.folder, how.encoding)
+    if how.header:
+        lines = lines.where("source_row > 1")
+    else:
+        lines = lines.withColumn("raw", F.ltrim("raw", F.lit("\ufeff")))
+    if how.quote:
+        row, is_even = _by_csv(part, names)
+        broken = _is_open(part)
+    else:
+        row, is_even = _by_split(part.separator, names)
+        broken = F.lit(False)
+    reason = (
+        F.when(~F.is_valid_utf8("raw"), F.lit("not_utf8"))
+        .when(broken, UNBALANCED)
+        .when(~is_even, UNEVEN)
+    )
+    return lines.select(
+        *ORIGIN[:2],
+        F.make_valid_utf8("raw").alias("raw"),
+        reason.alias("reason"),
+        F.when(is_even, row).alias(ROW),
+    ), columns
+
+
+def _by_csv(part: Part[Files], names: Sequence[str]) -> tuple[Column, Column]:
+    """A line as a struct by Spark's CSV reader, and whether it has as many fields as names."""
+    schema = _strings([*names, MALFORMED])
+    row = F.from_csv("raw", _ddl(schema), _csv_options(part))
+    return row.dropFields(MALFORMED), row.getField(MALFORMED).isNull()
+
+
+def _csv_options(part: Part[Files]) -> dict[str, str]:
+    quote = part.mapping.quote
+    return {
+        "sep": part.separator,
+        "quote": quote,
+        "escape": quote,
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": MALFORMED,
+    }
+
+
+def _is_open(part: Part[Files]) -> Column:
+    """Whether a field begins with a quote that is never closed: it may swallow the next fields."""
+    quote = part.mapping.quote
+    without = F.length(F.replace("raw", F.lit(quote), F.lit("")))
+    starts = F.col("raw").rlike(f"(^|{literally(part.separator)}){quote}")
+    return ((F.length("raw") - without) % 2 == 1) & starts
+
+
+def _by_split(separator: str, names: Sequence[str]) -> tuple[Column, Column]:
+    """A line cut at each separator."""
+    fields = F.split("raw", literally(separator), -1)
+    row = F.struct(*[F.get(fields, F.lit(n)).alias(name) for n, name in enumerate(names)])
+    return row, F.size(fields) == len(names)
+
+
+def _multiline(
+    spark: SparkSession, part: Part[Files], files: Sequence[Path], names: Sequence[str]
+) -> DataFrame:
+    """Records that may go over several lines; `source_row` counts records, the header too."""
+    options = {**_csv_options(part), "multiLine": "true", "header": str(part.mapping.header)}
+    reader = spark.read.schema(_strings([*names, MALFORMED])).options(**options)
+    rows = reader.option("encoding", part.mapping.encoding).csv([location(f) for f in files])
+    rows = with_rows(rows.withColumn("source_file", name_in(part.folder, files)))
+    row = F.struct(*[F.col(f"`{name}`") for name in names])
+    return rows.select(
+        "source_file",
+        (F.col("source_row") + int(part.mapping.header)).alias("source_row"),
+        F.coalesce(MALFORMED, F.to_json(row)).alias("raw"),
+        F.when(F.col(MALFORMED).isNotNull(), F.lit(UNEVEN)).alias("reason"),
+        F.when(F.col(MALFORMED).isNull(), row).alias(ROW),
+    )
+
+
+def _json_lines(spark: SparkSession, part: Part[Files]) -> Parsed:
+    """A JSON object per line."""
+    names = used_columns(part.mapping)
+    lines = read_lines(spark, part.files, part.folder, part.mapping.encoding)
+    lines = lines.where(F.trim("raw") != "")
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED}
+    row = F.from_json("raw", _nested([*names, MALFORMED]), options)
+    is_json = row.isNotNull() & row.getField(MALFORMED).isNull()
+    reason = F.when(~F.is_valid_utf8("raw"), F.lit("not_utf8")).when(~is_json, NO_JSON)
+    parsed = lines.select(
+        *ORIGIN[:2],
+        F.make_valid_utf8("raw").alias("raw"),
+        reason.alias("reason"),
+        F.when(is_json, _flat(row, names)).alias(ROW),
+    )
+    return parsed, _open_ended(part, names)
+
+
+def _documents(spark: SparkSession, part: Part[Files]) -> Parsed:
+    """Files that are one JSON list of objects each; `source_row` counts objects."""
+    names = used_columns(part.mapping)
+    options = {"multiLine": "true", "columnNameOfCorruptRecord": MALFORMED}
+    reader = spark.read.schema(_nested([*names, MALFORMED])).options(**options)
+    rows = reader.json([location(file) for file in part.files])
+    rows = with_rows(rows.withColumn("source_file", name_in(part.folder, part.files)))
+    whole = F.struct(*[name for name in rows.columns if name not in (*ORIGIN, MALFORMED)])
+    is_json = F.col(MALFORMED).isNull()
+    parsed = rows.select(
+        *ORIGIN[:2],
+        F.coalesce(MALFORMED, F.to_json(whole)).alias("raw"),
+        F.when(~is_json, F.lit(NO_JSON)).alias("reason"),
+        F.when(is_json, _flat(whole, names)).alias(ROW),
+    )
+    return parsed, _open_ended(part, names)
+
+
+def _units(part: Part[Files], form: str) -> list[list[Path]]:
+    """Files that are read together: those of one table."""
+    return [[file] for file in part.files] if form == "delta" else [list(part.files)]
+
+
+def _typed(spark: SparkSession, part: Part[Files], files: Sequence[Path], form: str) -> Parsed:
+    """Files that carry their own types."""
+    rows = spark.read.format(form).load([location(file) for file in files])
+    own = {f.name: f.dataType for f in rows.schema}
+    columns = Columns(part.name_of(files[0]), own)
+    columns.require(used_columns(part.mapping))
+    is_delta = form == "delta"
+    source_file = F.lit(part.name_of(files[0])) if is_delta else name_in(part.folder, files)
+    row = F.struct(*[F.col(f"`{name}`") for name in own])
+    parsed = rows.select(
+        source_file.alias("source_file"),
+        (F.col("_metadata.row_index") + 1).alias("source_row"),
+        F.to_json(row).alias("raw"),
+        F.lit(None).cast("string").alias("reason"),
+        row.alias(ROW),
+    )
+    return parsed, columns
+
+
+def _strings(names: Sequence[str]) -> T.StructType:
+    return T.StructType([T.StructField(name, T.StringType()) for name in names])
+
+
+def _ddl(schema: T.StructType) -> str:
+    return ", ".join(f"`{f.name.replace('`', '``')}` string" for f in schema)
+
+
+def _nested(names: Sequence[str]) -> T.StructType:
+    """A schema of texts in which a.b is a field b of the object a.
+
+    Raises:
+        DataError: a name stands for a text and for an object at once.
+    """
+    inner: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        outer, _, rest = name.partition(".")
+        inner[outer] += [rest] if rest else []
+    mixed = [name for name in names if inner.get(name)]
+    if mixed:
+        raise DataError(
+            f"the mapping reads {mixed[0]} as a text and as an object",
+            fix="name either it or what is in it",
+        )
+    return T.StructType(
+        [
+            T.StructField(outer, _nested(rest) if rest else T.StringType())
+            for outer, rest in inner.items()
+        ]
+    )
+
+
+def _flat(row: Column, names: Sequence[str]) -> Column:
+    """A struct whose fields have dotted names in place of nested ones."""
+    return F.struct(*[reduce(Column.getField, name.split("."), row).alias(name) for name in names])
+
+
+def _open_ended(part: Part[Files], names: Sequence[str]) -> Columns:
+    """The columns of a format that names none: those that the mapping asks for."""
+    return Columns(part.name_of(part.files[0]), dict.fromkeys(names, T.StringType()))
