@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from tastemill.synth import items, users
 from tastemill.synth.draws import Draws, at
 from tastemill.synth.params import SynthConfig
+from tastemill.synth.pieces import compiled_apart
 
 NUM_CANDIDATES = 4
 # By depth of the visit, from 1.
@@ -30,7 +31,8 @@ def with_choice(visits: DataFrame, cfg: SynthConfig) -> DataFrame:
     """Adds item_no, topic, match and affinity to the rows of `build_visits`."""
     rows = visits
     for n in range(NUM_CANDIDATES):
-        rows = _with_candidate(rows, cfg, n)
+        rows = _with_candidate(compiled_apart(rows), cfg, n)
+    rows = compiled_apart(rows)
     rows = rows.withColumn("best", F.greatest(*(f"score_{n}" for n in range(NUM_CANDIDATES))))
     rows = rows.withColumns({name: _of_best(name) for name in ("topic", "slot", "match")})
     item = items.item_number(cfg, F.col("topic"), F.col("slot"))

@@ -7,6 +7,7 @@ from tastemill.synth.choice import with_choice
 from tastemill.synth.draws import Draws, at
 from tastemill.synth.items import brand_name, brand_no, category_of, item_id, noun_of
 from tastemill.synth.params import SynthConfig
+from tastemill.synth.pieces import compiled_apart
 from tastemill.synth.sessions import VISIT_SECONDS, build_visits
 from tastemill.synth.topics import FILM, FUNNELS, GENERIC_QUERIES, GOODS, TOPICS
 from tastemill.synth.users import user_id
@@ -14,12 +15,13 @@ from tastemill.synth.users import user_id
 # Within a visit: a step every 45 seconds, and room for what is watched or heard at stage 2.
 STEP_SECONDS, JITTER_SECONDS, PLAY_SECONDS, LONGEST_DWELL = 45.0, 15.0, 150.0, 29.0
 PLAY_STAGE = 2
-_ID_BITS, _ID_FACTOR, _ID_SHIFT = 40, 2_654_435, 40_503
+_ID_BITS, _ID_FACTOR, _ID_SHIFT = 40, 106_039_667, 40_503
 
 
 def build_events(spark: SparkSession, cfg: SynthConfig, num_partitions: int) -> DataFrame:
     """A row per event, `cfg.num_events` of them; the same rows whatever the partitions."""
-    steps = _with_steps(with_choice(build_visits(spark, cfg, num_partitions), cfg), cfg)
+    visits = with_choice(build_visits(spark, cfg, num_partitions), cfg)
+    steps = compiled_apart(_with_steps(compiled_apart(visits), cfg))
     plays = (F.col("kind") != GOODS) & (F.col("stage") == PLAY_STAGE)
     is_search = F.col("stage") < 0
     kind = F.when(is_search, F.lit("search")).otherwise(_of_funnel())
@@ -59,7 +61,7 @@ def _with_steps(visits: DataFrame, cfg: SynthConfig) -> DataFrame:
 
 
 def _event_id(number: Column) -> Column:
-    """Ten hex digits, one to one with the number, that tell nothing of it."""
+    """Ten hex digits, one to one with the number but out of order."""
     scrambled = F.pmod(number * _ID_FACTOR + _ID_SHIFT, F.lit(2**_ID_BITS))
     return F.lower(F.lpad(F.hex(scrambled), _ID_BITS // 4, "0"))
 

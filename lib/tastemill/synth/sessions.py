@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from tastemill.synth import users
 from tastemill.synth.draws import Draws, at
 from tastemill.synth.params import SynthConfig
+from tastemill.synth.pieces import compiled_apart
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def build_visits(spark: SparkSession, cfg: SynthConfig, num_partitions: int) -> 
     """
     rows = spark.range(0, num_visits(cfg), 1, num_partitions).withColumnRenamed("id", "visit_no")
     rows = _with_session(_with_shape(rows, cfg), cfg)
-    rows = _with_user(_with_day(rows, cfg), cfg)
-    return rows.withColumns(users.tastes(cfg, F.col("user_no")))
+    rows = _with_user(compiled_apart(_with_day(rows, cfg)), cfg)
+    return compiled_apart(rows).withColumns(users.tastes(cfg, F.col("user_no")))
 
 
 def _with_shape(rows: DataFrame, cfg: SynthConfig) -> DataFrame:
