@@ -1,8 +1,8 @@
 """What the truth is worth: lists by popularity and by an oracle, judged on the newest takes.
 
-The oracle ranks by the probability that the data was drawn from, as of the cut. No model can be
-expected above it; one below popularity has learned nothing. For small sets: all pairs of users
-and items are scored.
+The oracle knows the latent tastes and ranks by the chance of a take as of the cut, so no model
+should come out far above it; one below popularity has learned nothing. For small sets: all pairs
+of users and items are scored.
 """
 
 from functools import reduce
@@ -55,18 +55,22 @@ def margin(spark: SparkSession, folder: Path, cfg: SynthConfig, k: int = 10) -> 
 
 
 def oracle_score(cfg: SynthConfig, day: Column) -> Column:
-    """The logarithm of the chance that a user takes an item on a day, but for a constant.
+    """About the chance that a user takes an item on a day, to rank the items of each user by.
 
-    Needs the columns of `truth/users` and `truth/items`.
+    With p the chance that an item is drawn as a candidate and w its weight in the choice,
+    p w / (w + 3 w̄): as if its three rivals weighed as candidates of the user do on average (w̄).
+    Needs the columns of `truth/users` and `truth/items`, a row for each item of a user's catalogue.
     """
     outside, sharp = choice.EXPLORED[TAKEN_DEPTH], choice.SHARPNESS[TAKEN_DEPTH]
-    weight = users.topic_weight(cfg, F.col("topic"), day)
-    topic = (1 - outside) * weight + outside / cfg.num_topics
+    taste = users.topic_weight(cfg, F.col("topic"), day)
+    drawn = ((1 - outside) * taste + outside / cfg.num_topics) * F.col("popularity")
     suits = choice.match_of(
         cfg, F.col("price_level"), F.col("item_language_no"), F.col("brand_quality")
     )
-    chance = choice.novelty(cfg, day - F.col("released_day"))
-    return F.log(topic) + F.log("popularity") + F.log(chance) + sharp * suits
+    weight = choice.novelty(cfg, day - F.col("released_day")) * F.exp(sharp * suits)
+    of_user = W.partitionBy("user_no")
+    usual = F.sum(drawn * weight).over(of_user) / F.sum(drawn).over(of_user)
+    return drawn * weight / (weight + (choice.NUM_CANDIDATES - 1) * usual)
 
 
 def _takes(spark: SparkSession, folder: Path) -> DataFrame:

@@ -51,7 +51,8 @@ def _picks(users: DataFrame, degree: Column, draws: Draws, what: str) -> DataFra
     """Adds `pick`: degree different numbers from 0 to others - 1, none where degree is 0."""
     rows = users.withColumn("degree", degree.cast("long")).where("degree > 0")
     rows = rows.withColumn("n", F.explode(F.sequence(F.lit(1).cast("long"), F.col("degree"))))
-    first = F.floor((F.col("n") - 1) * F.col("others") / F.col("degree"))
-    end = F.floor(F.col("n") * F.col("others") / F.col("degree"))
+    # A lone user's degree is a constant 0, and Spark would divide by it while it plans.
+    first = F.floor(F.try_divide((F.col("n") - 1) * F.col("others"), F.col("degree")))
+    end = F.floor(F.try_divide(F.col("n") * F.col("others"), F.col("degree")))
     uniform = draws.uniform(what, F.col("user_no"), F.col("n"))
     return rows.withColumn("pick", first + F.floor(uniform * (end - first)))
