@@ -289,6 +289,27 @@ def benchmark(
     )
 
 
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Option(help="A new folder, which every worker can write.")],
+    users: Annotated[int, typer.Option(help="Number of users.")] = 2_000,
+    items: Annotated[int, typer.Option(help="Number of items, at least 20.")] = 1_000,
+    events: Annotated[int, typer.Option(help="Number of events, exactly.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal rows.")] = 1,
+    days: Annotated[int, typer.Option(help="Days that the events span.")] = 180,
+    env: Env = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Make synthetic data with planted tastes: events, users, items, relations and the truth.
+
+    Example: tastemill synth --users 2000 --items 1000 --events 100000 --seed 1 --out synthetic
+    """
+    from tastemill.synth.show import synthesize_and_show  # noqa: PLC0415 - Spark is slow to import
+
+    sizes = {"users": users, "items": items, "events": events, "seed": seed, "days": days}
+    synthesize_and_show(load_config(Request(env=env)).session, sizes, out, as_json=as_json)
+
+
 def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
     """A line per metric, narrow enough for a terminal."""
     return [
