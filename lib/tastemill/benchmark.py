@@ -16,7 +16,7 @@ from tastemill.collaborative.baselines import BaselinesConfig
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.errors import UsageError
+from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.backtest import catalogue_items
 from tastemill.job import numbered_events, times_of
 from tastemill.line.runner import Run
@@ -104,7 +104,8 @@ def scratch_run(
 def protocol_of(name: str) -> Protocol:
     """The protocol of a name."""
     if name not in PROTOCOLS:
-        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
+        fix = did_you_mean(name, PROTOCOLS)
+        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS), fix=fix)
     return PROTOCOLS[name]
 
 

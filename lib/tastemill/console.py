@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -13,7 +13,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table as RichTable
 
 from tastemill.config import Purpose
-from tastemill.line.books import Record
+
+if TYPE_CHECKING:  # it imports Spark, which only shows what is printed would wait for
+    from tastemill.line.books import Record
 
 LOG_WIDTH = 120  # of what goes to a file or a pipe and not to a terminal
 UNBOUNDED = 10_000
@@ -35,7 +37,7 @@ MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/
 def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     """Print rows as a table, or as a JSON array."""
     if as_json:
-        print(json.dumps(list(rows), default=str, ensure_ascii=False))
+        print_json(list(rows))
         return
     if not rows:
         out.print(f"{title}: none")
@@ -69,6 +71,11 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     # A terminal too narrow for even that wraps the lines, which loses no digit.
     least = Measurement.get(out, out.options.update(max_width=UNBOUNDED), table).minimum
     Console(file=out.file, width=max(out.width, least)).print(table)
+
+
+def print_json(value: object) -> None:
+    """Print what a program can read: one JSON value on one line."""
+    print(json.dumps(value, default=str, ensure_ascii=False))
 
 
 def text(value: object) -> str:
@@ -112,7 +119,7 @@ class StageProgress:
         label = f"{stage} ({purpose})"
         self.progress.update(self.task, description=label, completed=number - 1, total=total)
 
-    def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
+    def finished(self, stage: str, purpose: Purpose, record: "Record") -> None:
         """Leave a line of what was done."""
         if self.progress.disable:
             return

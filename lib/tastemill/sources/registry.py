@@ -1,6 +1,6 @@
 """The sources that --dataset can name."""
 
-from tastemill.errors import UsageError
+from tastemill.errors import UsageError, did_you_mean
 from tastemill.sources.base import Source
 from tastemill.sources.completejourney import COMPLETEJOURNEY
 from tastemill.sources.movielens import MOVIELENS
@@ -14,6 +14,6 @@ def source(name: str) -> Source:
         raise UsageError(
             f"unknown source {name or '(none)'}",
             expected=", ".join(SOURCES),
-            fix="name a dataset with --dataset, or set dataset.source",
+            fix=did_you_mean(name, SOURCES, "name a dataset with --dataset, or set dataset.source"),
         )
     return SOURCES[name]
