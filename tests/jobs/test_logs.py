@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,10 @@ def only_log(folder: Path) -> tuple[Path, str]:
 def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A table whose one file is damaged, so that a task fails inside Spark."""
     made = Warehouse(spark, str(tmp_path_factory.mktemp("damaged")), DATASET)
-    rows = spark.createDataFrame([("drama", 0)], tables.CATEGORY_INDEX.schema)
-    made.append_once(tables.CATEGORY_INDEX, rows, "test")
-    (file,) = Path(made.path(tables.CATEGORY_INDEX)).glob("*.parquet")
+    stage = ("run", 1, "ingest", "backtest", "done", "key", {}, {}, {}, 3, 1.0, None, "", "{}")
+    rows = spark.createDataFrame([(*stage, datetime.now(UTC), {})], tables.RUNS.schema)
+    made.append_once(tables.RUNS, rows.coalesce(1), "test")
+    (file,) = Path(made.path(tables.RUNS)).glob("*.parquet")
     file.with_name(f".{file.name}.crc").unlink()
     file.write_bytes(b"PAR1" + b"\0" * (file.stat().st_size - 4))
     return made
@@ -51,9 +53,8 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_failure_inside_spark_is_one_message_and_a_path(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    named = ("maintain_tables", "--dataset", DATASET, "--warehouse", warehouse.location)
-    lasts = ("--set", "maintain.retention_days=7")
-    ended = tastemill("job", *named, *lasts, TASTEMILL_LOGS=str(tmp_path))
+    place = ("--warehouse", warehouse.location)
+    ended = tastemill("runs", "--dataset", DATASET, *place, TASTEMILL_LOGS=str(tmp_path))
     assert ended.returncode == 1
     file, story = only_log(tmp_path)
     lines = ended.stderr.splitlines()
