@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
-from tastemill import console, tables, views
+from tastemill import tables, views
 from tastemill.collaborative.als import AlsConfig
 from tastemill.collaborative.baselines import BaselinesConfig
 from tastemill.config.layers import place_settings
@@ -21,6 +21,7 @@ from tastemill.evaluation.backtest import catalogue_items
 from tastemill.job import numbered_events, times_of
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.progress import StageProgress
 from tastemill.session import build_session
 from tastemill.splits import is_past
 from tastemill.times import taken
@@ -95,7 +96,7 @@ def scratch_run(
         place = place_settings(str(data_root / protocol.folder), scratch)
         request = Request(protocol.dataset, benchmark=protocol.name, settings=(*settings, *place))
         cfg = load_config(request)
-        with console.StageProgress() as progress:
+        with StageProgress() as progress:
             run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
             run.execute(plan(cfg))
         yield run
