@@ -1,10 +1,10 @@
-# make install | demo | test | test-fast | test-cluster | test-faults | soak | lint | bench — each does all it needs on a fresh machine.
+# make install | demo | test | test-fast | test-cluster | test-faults | soak | lint | docs | bench — each does all it needs on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 EXTRAS ?= train,dev
 .DEFAULT_GOAL := help
-.PHONY: help install java demo test test-fast test-cluster test-faults soak lint format bench clean
+.PHONY: help install java demo test test-fast test-cluster test-faults soak lint format docs bench clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -26,8 +26,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/tastemill run --dataset completejourney
 
+# Two processes, a Spark session each: the driver's planning, most of the time, is one thread.
 test: install
-	$(BIN)/python -m pytest -m "not faults and not cluster"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults and not cluster"
 
 test-fast: install
 	$(BIN)/python -m pytest -m "not slow"
@@ -49,6 +50,11 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install
+	$(BIN)/python -m tastemill.config.docs > conf/README.md
+	$(BIN)/python -m tastemill.tables.docs > lib/tastemill/tables/README.md
+	$(BIN)/python -m tastemill.evaluation.docs > lib/tastemill/evaluation/README.md
 
 bench: install
 	$(BIN)/python -m tests.benchmarks.bench

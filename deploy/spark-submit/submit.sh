@@ -21,7 +21,7 @@ found=$("$python" -P - "$job" "$env" <<'EOF'
 import os, sys
 from importlib.resources import files
 import pyspark
-from tastemill.session import jar_settings
+from tastemill.jars import jar_settings
 
 job, env = sys.argv[1:]
 line, jobs = files("tastemill.line"), files("tastemill.jobs")

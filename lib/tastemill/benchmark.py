@@ -10,17 +10,18 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
-from tastemill import console, tables, views
+from tastemill import tables, views
 from tastemill.collaborative.als import AlsConfig
 from tastemill.collaborative.baselines import BaselinesConfig
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.errors import UsageError
+from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.backtest import catalogue_items
 from tastemill.job import numbered_events, times_of
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.progress import StageProgress
 from tastemill.session import build_session
 from tastemill.splits import is_past
 from tastemill.times import taken
@@ -95,7 +96,7 @@ def scratch_run(
         place = place_settings(str(data_root / protocol.folder), scratch)
         request = Request(protocol.dataset, benchmark=protocol.name, settings=(*settings, *place))
         cfg = load_config(request)
-        with console.StageProgress() as progress:
+        with StageProgress() as progress:
             run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
             run.execute(plan(cfg))
         yield run
@@ -104,7 +105,8 @@ def scratch_run(
 def protocol_of(name: str) -> Protocol:
     """The protocol of a name."""
     if name not in PROTOCOLS:
-        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS))
+        fix = did_you_mean(name, PROTOCOLS)
+        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS), fix=fix)
     return PROTOCOLS[name]
 
 

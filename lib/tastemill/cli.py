@@ -1,19 +1,19 @@
 """The command line: `tastemill COMMAND …`."""
 
-import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastemill import console, job, tables, views
+from tastemill import completion, console, failure
 from tastemill.config.layers import place_settings
-from tastemill.config.load import Config, Request, known_datasets, load_config
-from tastemill.delta import Warehouse
-from tastemill.errors import UsageError
-from tastemill.explain import explained
+from tastemill.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:  # Spark is slow to import, and neither help nor completion needs it
+    from tastemill.config.load import Config
+    from tastemill.delta import Warehouse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +24,12 @@ app = typer.Typer(
 datasets_app = typer.Typer()
 app.add_typer(datasets_app, name="datasets")
 
-Dataset = Annotated[str, typer.Option(help="Name (see: tastemill datasets) or FILE.toml.")]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        help="Name (see: tastemill datasets) or FILE.toml.", autocompletion=completion.datasets
+    ),
+]
 Data = Annotated[str, typer.Option(help="Folder of raw files.")]
 Place = Annotated[str, typer.Option("--warehouse", help="Path, URI or catalog.schema.")]
 Env = Annotated[str, typer.Option(help="local, cluster or databricks: conf/env/<name>.toml.")]
@@ -36,15 +41,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSO
 
 def config(
     dataset: str, data: str, place: str, env: str, conf: str | None, *more: str, **layers: str
-) -> Config:
+) -> "Config":
     """The configuration of a command."""
+    from tastemill.config.load import Request, load_config  # noqa: PLC0415 - slow to import
+
     given = (*more, *place_settings(data, place))
     return load_config(Request(dataset, env, conf, settings=given, **layers))
 
 
-def opened(dataset: str, place: str) -> Warehouse:
+def opened(dataset: str, place: str) -> "Warehouse":
     """The warehouse of a command that only looks."""
-    from tastemill.session import build_session  # noqa: PLC0415 - Spark is slow to import
+    from tastemill import job  # noqa: PLC0415 - Spark is slow to import
+    from tastemill.session import build_session  # noqa: PLC0415
 
     cfg = config(dataset, "", place, "local", None)
     return job.open_warehouse(build_session(cfg.session), cfg)
@@ -59,8 +67,14 @@ def run(
     conf: Conf = None,
     params: Params = None,
     settings: Set = None,
-    first: Annotated[str | None, typer.Option("--from", help="First stage.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last stage.")] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="First stage.", autocompletion=completion.stages),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", help="Last stage.", autocompletion=completion.stages),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Do every stage again.")] = False,
     repro: Annotated[
         str | None,
@@ -89,14 +103,22 @@ def run(
 
 
 @app.command("job", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def job_command(context: typer.Context, name: str) -> None:
-    """Run one job: tastemill job build_profiles --dataset NAME [--data DIR] [--set KEY=VALUE …]."""
+def job_command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="File in jobs/.", autocompletion=completion.jobs)],
+) -> None:
+    """Run one job, with --dataset and, where wanted, the options of `run` that aren't of stages.
+
+    Example: tastemill job build_profiles --dataset movielens-1m --set profiles.half_life_days=30
+    """
     import importlib  # noqa: PLC0415
 
     from tastemill.line.stages import BACKTEST, UPKEEP  # noqa: PLC0415
 
-    if name not in (*BACKTEST, *UPKEEP):
-        raise UsageError(f"no job {name}", expected=", ".join((*BACKTEST, *UPKEEP)))
+    known = (*BACKTEST, *UPKEEP)
+    if name not in known:
+        fix = did_you_mean(name, known)
+        raise UsageError(f"no job {name}", expected=", ".join(known), fix=fix)
     module = importlib.import_module(f"tastemill.jobs.{name}")
     raise typer.Exit(module.main(context.args))
 
@@ -105,10 +127,12 @@ def job_command(context: typer.Context, name: str) -> None:
 def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     """The known datasets: what each needs, where to get it, its licence.
 
-    Example: tastemill datasets
+    Example: tastemill datasets --json
     """
     if context.invoked_subcommand is not None:
         return
+    from tastemill.config.load import Request, known_datasets, load_config  # noqa: PLC0415
+
     about = {name: load_config(Request(name)).source for name in known_datasets()}
     rows = [
         {
@@ -139,7 +163,7 @@ def init(
 
     written, guesses = write_draft(folder, out or Path(f"{folder.resolve().name}.toml"))
     if as_json:
-        print(json.dumps({"file": str(written), "guesses": guesses}))
+        console.print_json({"file": str(written), "guesses": guesses})
         return
     console.out.print(f"{written}: {len(guesses)} lines to look at, marked # ?", highlight=False)
     for guess in guesses:
@@ -157,13 +181,14 @@ def check(dataset: str, data: Data = "", settings: Set = None, as_json: AsJson =
     """
     from dataclasses import asdict  # noqa: PLC0415
 
-    from tastemill.session import build_session  # noqa: PLC0415 - Spark is slow to import
+    from tastemill import job  # noqa: PLC0415 - Spark is slow to import
+    from tastemill.session import build_session  # noqa: PLC0415
     from tastemill.sources.check import check as checked  # noqa: PLC0415
 
     cfg = config(dataset, data, "", "local", None, *(settings or []))
     found = checked(build_session(cfg.session), cfg, job.data_folder(cfg))
     if as_json:
-        print(json.dumps(asdict(found), default=str))
+        console.print_json(asdict(found))
         return
     for name, rows in found.rows.items():
         console.show(f"First rows of {name}", rows)
@@ -175,20 +200,28 @@ def check(dataset: str, data: Data = "", settings: Set = None, as_json: AsJson =
 @app.command("tables")
 def tables_command(
     dataset: Dataset,
-    name: Annotated[str | None, typer.Argument(help="One table.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One table.", autocompletion=completion.tables)
+    ] = None,
     warehouse: Place = "",
     as_json: AsJson = False,
 ) -> None:
-    """The tables of a warehouse with rows and versions, or one table's columns and history."""
+    """The tables of a warehouse with rows and versions, or one table's columns and history.
+
+    Example: tastemill tables --dataset completejourney recommendations
+    """
+    from tastemill import tables, views  # noqa: PLC0415 - Spark is slow to import
+
+    if name is not None and name not in tables.BY_NAME:
+        fix = did_you_mean(name, tables.BY_NAME)
+        raise UsageError(f"no table {name}", expected=", ".join(tables.BY_NAME), fix=fix)
     place = opened(dataset, warehouse)
     if name is None:
         console.show("Tables", views.table_list(place), as_json=as_json)
         return
-    if name not in tables.BY_NAME:
-        raise UsageError(f"no table {name}", expected=", ".join(tables.BY_NAME))
     columns, commits = views.table_detail(place, tables.BY_NAME[name])
     if as_json:
-        print(json.dumps({"columns": columns, "history": commits}))
+        console.print_json({"columns": columns, "history": commits})
         return
     console.show(f"{name}: {tables.BY_NAME[name].row}", columns)
     console.show("History", commits)
@@ -196,7 +229,10 @@ def tables_command(
 
 @app.command()
 def migrate(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
-    """Bring tables that an older release wrote to today's contracts; never back."""
+    """Bring tables that an older release wrote to today's contracts; never back.
+
+    Example: tastemill migrate --dataset completejourney
+    """
     from tastemill.lease import held  # noqa: PLC0415 - Spark is slow to import
     from tastemill.migrations import migrate as migrated  # noqa: PLC0415
 
@@ -208,7 +244,12 @@ def migrate(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) ->
 
 @app.command()
 def models(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
-    """Every fitted model, newest first."""
+    """Every fitted model, newest first.
+
+    Example: tastemill models --dataset completejourney
+    """
+    from tastemill import views  # noqa: PLC0415 - Spark is slow to import
+
     console.show("Models", views.model_list(opened(dataset, warehouse)), as_json=as_json)
 
 
@@ -219,7 +260,12 @@ def runs(
     limit: Annotated[int, typer.Option(help="Stages shown.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """The last stages that ran, were skipped or failed."""
+    """The last stages that ran, were skipped or failed.
+
+    Example: tastemill runs --dataset completejourney --limit 11
+    """
+    from tastemill import views  # noqa: PLC0415 - Spark is slow to import
+
     console.show("Runs", views.run_list(opened(dataset, warehouse), limit), as_json=as_json)
 
 
@@ -231,7 +277,12 @@ def evaluate(
     k: Annotated[int, typer.Option(help="Length of list.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """How the models of the last backtest did on the part of the data that was kept from them."""
+    """How the models of the last backtest did on the part of the data that was kept from them.
+
+    Example: tastemill evaluate --dataset completejourney --segment warm --k 20
+    """
+    from tastemill import views  # noqa: PLC0415 - Spark is slow to import
+
     place = opened(dataset, warehouse)
     rows = views.metrics(place, views.backtest_models(place), segment, k)
     console.show(f"Backtest, {segment} users", rows, as_json=as_json)
@@ -239,20 +290,27 @@ def evaluate(
 
 @app.command()
 def recommend(
-    user: str,
+    user: Annotated[str, typer.Argument(help="Id as in the source.")],
     dataset: Dataset,
     warehouse: Place = "",
     k: Annotated[int, typer.Option(help="Items shown.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """What a user is shown, with scores, model and reasons."""
+    """What a user is shown, with scores, model and reasons.
+
+    Example: tastemill recommend 128 --dataset completejourney --k 5
+    """
+    from tastemill import views  # noqa: PLC0415 - Spark is slow to import
+
     rows = views.list_of(opened(dataset, warehouse), user, k)
     console.show(f"For user {user}", rows, as_json=as_json)
 
 
 @app.command()
 def benchmark(
-    protocol: str,
+    protocol: Annotated[
+        str, typer.Argument(help="P1: MovieLens 1M.", autocompletion=completion.protocols)
+    ],
     data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets' folders.")],
     models: Annotated[str, typer.Option(help="Comma-separated kinds; all by default.")] = "",
     lists: Annotated[Path | None, typer.Option(help="Write <model>.parquet here.")] = None,
@@ -280,7 +338,7 @@ def benchmark(
     kinds = tuple(kind for kind in models.split(",") if kind)
     result = run_benchmark(protocol, data_root, kinds, lists, tuple(settings or ()))
     if as_json:
-        print(json.dumps(result))
+        console.print_json(result)
         return
     console.show(
         f"{protocol}: {result['train_rows']:,} train rows, {result['test_rows']:,} test rows, "
@@ -307,7 +365,8 @@ def synth(
     from tastemill.synth.show import synthesize_and_show  # noqa: PLC0415 - Spark is slow to import
 
     sizes = {"users": users, "items": items, "events": events, "seed": seed, "days": days}
-    synthesize_and_show(load_config(Request(env=env)).session, sizes, out, as_json=as_json)
+    cfg = config("", "", "", env, None)
+    synthesize_and_show(cfg.session, sizes, out, as_json=as_json)
 
 
 def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
@@ -325,13 +384,41 @@ def _by_metric(row: dict[str, Any]) -> list[dict[str, object]]:
     ]
 
 
+@app.command()
+def doctor(
+    warehouse: Annotated[
+        str, typer.Option("--warehouse", help="Folder that the tables would go to.")
+    ] = "warehouse",
+    spark: Annotated[
+        bool, typer.Option("--spark", help="Also start Spark and write a tiny Delta table.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What this machine has of what Tastemill needs, and how to get the rest.
+
+    Example: tastemill doctor --spark
+    """
+    from tastemill.doctor import examined, healthy  # noqa: PLC0415
+
+    checks = examined(warehouse, with_spark=spark)
+    console.show("This machine", [check.row for check in checks], as_json=as_json)
+    if not healthy(checks):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Entry point: a user's mistake ends in one message, never in a traceback."""
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     logging.getLogger("tastemill").setLevel(logging.WARNING)
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # Typer's own errors are for people: with --json they come here.
+        sys.exit(app(prog_name="tastemill", standalone_mode=not as_json))
     except Exception as error:
-        known = explained(error)
-        console.err.print(f"error: {known}", style="red", markup=False, highlight=False)
-        sys.exit(known.exit_code)
+        sys.exit(failure.report(_bad_usage(error), as_json=as_json))
+
+
+def _bad_usage(error: Exception) -> Exception:
+    """Typer's complaint about options or arguments as one of ours; others as they are."""
+    told = getattr(error, "format_message", None)
+    return UsageError(told(), fix="tastemill COMMAND --help") if told else error

@@ -9,11 +9,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
-
-from tastemill.config import Purpose
-from tastemill.line.books import Record
 
 LOG_WIDTH = 120  # of what goes to a file or a pipe and not to a terminal
 UNBOUNDED = 10_000
@@ -29,13 +25,12 @@ err = Console(stderr=True)
 Rows = Sequence[Mapping[str, Any]]
 
 MAX_NAME = 20  # texts up to this length never fold
-MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/]"}
 
 
 def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     """Print rows as a table, or as a JSON array."""
     if as_json:
-        print(json.dumps(list(rows), default=str, ensure_ascii=False))
+        print_json(list(rows))
         return
     if not rows:
         out.print(f"{title}: none")
@@ -71,6 +66,11 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
     Console(file=out.file, width=max(out.width, least)).print(table)
 
 
+def print_json(value: object) -> None:
+    """Print what a program can read: one JSON value on one line."""
+    print(json.dumps(value, default=str, ensure_ascii=False))
+
+
 def text(value: object) -> str:
     """A value as a person would write it."""
     match value:
@@ -82,43 +82,3 @@ def text(value: object) -> str:
             return f"{value:,}"
         case _:
             return str(value).replace("[", r"\[")
-
-
-class StageProgress:
-    """A bar over the stages, and a line for each that is over."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total}"),
-            TimeElapsedColumn(),
-            console=err,
-            transient=True,
-            disable=quiet,
-        )
-        self.task = self.progress.add_task("starting", total=None)
-
-    def __enter__(self) -> "StageProgress":
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
-        """Show what is under way."""
-        label = f"{stage} ({purpose})"
-        self.progress.update(self.task, description=label, completed=number - 1, total=total)
-
-    def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
-        """Leave a line of what was done."""
-        if self.progress.disable:
-            return
-        rows = "" if record.rows is None else f"{record.rows:>10,} rows"
-        self.progress.console.print(
-            f"{MARKS[record.status]} {stage:<16} {purpose:<10} {rows:>15} "
-            f"{record.seconds:>7.1f} s  [dim]{record.detail or record.error or ''}[/]",
-            highlight=False,
-        )

@@ -1,5 +1,8 @@
 """Every error a user can meet: what was expected, what was found, what to do next."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TastemillError(Exception):
     """A failure with a message for people; the CLI prints it without a traceback."""
@@ -7,10 +10,17 @@ class TastemillError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, expected: str = "", found: str = "", fix: str = "") -> None:
+        self.message, self.expected, self.found, self.fix = message, expected, found, fix
         parts = [message]
         parts += [f"  {k}: {v}" for k, v in (("expected", expected), ("found", found)) if v]
         parts += [f"  next step: {fix}"] if fix else []
         super().__init__("\n".join(parts))
+
+    @property
+    def parts(self) -> dict[str, str | None]:
+        """The same for programs; what isn't told is null."""
+        told = {"expected": self.expected, "found": self.found, "fix": self.fix}
+        return {"error": self.message, **{key: value or None for key, value in told.items()}}
 
 
 class UsageError(TastemillError):
@@ -41,3 +51,10 @@ class FeedError(TastemillError):
 
 class SetupError(TastemillError):
     """The machine lacks something: Java, JARs, slots, a GPU."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The next step after a name that isn't known: the nearest one that is, if one is near."""
+    by_letters = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), list(by_letters), n=1)
+    return f"did you mean {by_letters[near[0]]}?" if near else otherwise

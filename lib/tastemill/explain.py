@@ -1,9 +1,12 @@
 """What Spark and the file system say, in the words of a message for people."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tastemill.errors import DataError, SetupError, TastemillError
+from tastemill.java import LEAST
+from tastemill.logs import log_file
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,28 @@ KNOWN = (
 )
 
 
+NO_START = (
+    _Known(
+        ("unresolved dependency", "UNRESOLVED DEPENDENCIES", "Server access error"),
+        SetupError,
+        "Delta's JARs could not be fetched",
+        "try again with a network, or put {jars} into a folder and set TASTEMILL_JARS to it",
+    ),
+    _Known(
+        ("UnsupportedClassVersionError",),
+        SetupError,
+        f"Java is older than {LEAST}",
+        f"install a Java {LEAST} runtime and put it first on the PATH, or name it by JAVA_HOME",
+    ),
+    _Known(
+        ("Could not reserve enough space", "insufficient memory", "Cannot allocate memory"),
+        SetupError,
+        "there is too little memory for Spark's JVM",
+        "end other programs, or lower spark.driver.memory under [session.conf]",
+    ),
+)
+
+
 def explained(error: Exception) -> TastemillError:
     """The error as one of ours; one of no known kind is raised again."""
     if isinstance(error, TastemillError):
@@ -67,6 +92,21 @@ def explained(error: Exception) -> TastemillError:
         if any(mark in text for mark in known.marks):
             return known.kind(known.message, found=_cause(text), fix=known.fix)
     raise error
+
+
+def no_start(error: Exception, jars: Sequence[str]) -> TastemillError:
+    """Why Spark did not start, by what the JVM has told the log; the JARs are Delta's."""
+    log = log_file()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log else []
+    lines = [line.strip() for line in (*lines, *str(error).splitlines()) if line.strip()]
+    for known in NO_START:
+        named = [line for line in lines if any(mark in line for mark in known.marks)]
+        if named:
+            fix = known.fix.format(jars=" and ".join(jars))
+            return known.kind(known.message, found=named[0][:300], fix=fix)
+    return SetupError(
+        "Spark did not start", found=lines[-1][:300], fix="tastemill doctor says what is missing"
+    )
 
 
 def _cause(text: str) -> str:

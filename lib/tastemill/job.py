@@ -2,27 +2,28 @@
 
 import argparse
 import hashlib
+import json
 import logging
 import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import NoReturn
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import models
+from tastemill import failure, models
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Pins, Warehouse
 from tastemill.errors import ContractError, UsageError
-from tastemill.explain import explained
 from tastemill.lease import held
 from tastemill.profiles.history import Moment
 from tastemill.session import build_session
@@ -249,9 +250,34 @@ def _sources(folder: Traversable) -> list[Traversable]:
     return [e for e in entries if e.name.endswith(".py")] + inner
 
 
+class _Options(argparse.ArgumentParser):
+    """Options whose errors end like any other bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, fix=f"{self.prog} --help")
+
+
 def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     """The command line of one job: what spark-submit, the wheel and `tastemill job` call."""
-    parser = argparse.ArgumentParser(prog=name)
+    given = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    log.setLevel(logging.INFO)
+    as_json = "--json" in given
+    try:
+        cfg = named(load_config(_request(name, given)))
+        spark = build_session(cfg.session, f"tastemill {name}")
+        with held(open_warehouse(spark, cfg), cfg.run.run_id):
+            result = run_job(name, run, spark, cfg)
+    except Exception as error:
+        return failure.report(error, as_json=as_json)
+    if as_json:
+        what = {"job": name, "purpose": cfg.run.purpose, "run_id": cfg.run.run_id}
+        print(json.dumps({**what, **asdict(result)}))
+    return 0
+
+
+def _request(name: str, argv: Sequence[str]) -> Request:
+    parser = _Options(prog=name, epilog=f"Example: {name} --dataset movielens-1m --data DIR")
     parser.add_argument("--dataset", required=True, help="name or FILE.toml")
     parser.add_argument("--data", help="folder of raw files")
     parser.add_argument("--warehouse", help="path, URI or catalog.schema")
@@ -259,20 +285,10 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--conf", help="folder of TOML files in place of the package's")
     parser.add_argument("--params", help="TOML file laid over the dataset's")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    args = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    log.setLevel(logging.INFO)
-    try:
-        given = (*args.set, *place_settings(args.data, args.warehouse))
-        cfg = named(load_config(Request(args.dataset, args.env, args.conf, args.params, given)))
-        spark = build_session(cfg.session, f"tastemill {name}")
-        with held(open_warehouse(spark, cfg), cfg.run.run_id):
-            run_job(name, run, spark, cfg)
-    except Exception as error:
-        known = explained(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
-    return 0
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    args = parser.parse_args(argv)
+    settings = (*args.set, *place_settings(args.data, args.warehouse))
+    return Request(args.dataset, args.env, args.conf, args.params, settings)
 
 
 def run_job(name: str, run: Run, spark: SparkSession, cfg: Config) -> JobResult:

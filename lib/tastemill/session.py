@@ -1,29 +1,24 @@
-"""The only builder of a SparkSession: reuses the active one, finds or fetches Delta's JARs."""
+"""The only builder of a SparkSession: reuses the active one, else starts it with Delta."""
 
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from subprocess import STDOUT
 
 from pydantic import BaseModel, ConfigDict, Field
 from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from tastemill.errors import SetupError
+from tastemill.explain import no_start
+from tastemill.jars import DELTA_JARS, jar_settings
+from tastemill.java import find_java
+from tastemill.logs import is_submitted, log_file
 
 log = logging.getLogger(__name__)
 
-DELTA_PACKAGE = "io.delta:delta-spark_4.0_2.13:4.4.0"
-DELTA_JARS = ("delta-spark_4.0_2.13-4.4.0.jar", "delta-storage-4.4.0.jar")
-# Delta on classic Spark runs with two JARs; the other 31 that its POM names are Spark's own
-# or serve Unity Catalog.
-UNNEEDED = (
-    "org.antlr:*,com.fasterxml*:*,org.apache*:*,io.unitycatalog:*,org.openapitools:*,"
-    "org.scala-lang*:*,org.slf4j:*,commons*:*,com.google*:*,org.roaringbitmap:*,"
-    "io.delta:delta-kernel*"
-)
 DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -51,73 +46,57 @@ def build_session(cfg: SessionConfig, app: str = "tastemill") -> SparkSession:
     active = SparkSession.getActiveSession()
     if active is not None:
         return _checked(active)
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has set master and JARs
+    wanted = {**REQUIRED, **cfg.conf}
+    settings = _beside_submitted(wanted) if is_submitted() else {**wanted, **_own(cfg)}
     builder = SparkSession.builder.appName(app)
-    if not submitted:
-        _require_java()
-        # Otherwise workers run whatever "python3" is first on the PATH.
-        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-        builder = builder.master(cfg.master)
-    given = _submitted_settings() if submitted else {}
-    for key, value in ({**REQUIRED, **cfg.conf, **({} if submitted else jar_settings())}).items():
-        if REQUIRED.get(key, "") not in given.get(key, "") or key not in given:
-            builder = builder.config(key, value)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
     try:
+        if not is_submitted():
+            _start_jvm(settings)
         spark = builder.getOrCreate()
     except Exception as error:
-        raise SetupError(
-            f"Spark did not start: {str(error).splitlines()[0]}",
-            expected="Java 17 and, on the first start, Maven Central or a folder of JARs",
-            fix=f"put {' and '.join(DELTA_JARS)} into a folder and set TASTEMILL_JARS to it",
-        ) from error
+        raise no_start(error, DELTA_JARS) from error
     spark.sparkContext.setLogLevel("ERROR")
     # Analysis errors reach the caller as exceptions; this logger adds the plan as a page of JSON.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     return _checked(spark)
 
 
-def _submitted_settings() -> dict[str, str]:
-    """What spark-submit was told; it wins: a cluster's operator knows better than our defaults."""
-    SparkContext._ensure_initialized()  # else SparkConf doesn't see the settings of the JVM
-    return dict(SparkConf().getAll())
-
-
-def jar_settings() -> Mapping[str, str]:
-    """Delta's JARs by path when they are on disk, else the settings that make Ivy fetch them once.
-
-    By path a session starts several seconds faster and without a network.
-    """
-    folder = os.environ.get("TASTEMILL_JARS")
-    ivy = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tastemill" / "ivy"
-    found = _jars_in(Path(folder)) if folder else _jars_in(ivy / "jars")
-    if found:
-        return {"spark.jars": ",".join(found)}
-    if folder:
-        raise SetupError(
-            f"TASTEMILL_JARS={folder} lacks Delta's JARs",
-            expected=" and ".join(DELTA_JARS),
-            fix="put both there, or unset TASTEMILL_JARS to have them fetched",
-        )
-    return {
-        "spark.jars.packages": DELTA_PACKAGE,
-        "spark.jars.excludes": UNNEEDED,
-        "spark.jars.ivy": str(ivy),
-    }
-
-
-def _jars_in(folder: Path) -> list[str]:
-    found = [next(iter(sorted(folder.glob(f"*{name}"))), None) for name in DELTA_JARS]
-    return [str(jar) for jar in found if jar] if all(found) else []
-
-
-def _require_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if shutil.which("java") is None and not (home and Path(home, "bin", "java").exists()):
+def _own(cfg: SessionConfig) -> dict[str, str]:
+    """What spark-submit would have set."""
+    if find_java() is None:
         raise SetupError(
             "Java is missing",
             expected="Java 17 on the PATH or in JAVA_HOME",
+            found=f"JAVA_HOME={home} without bin/java" if (home := os.getenv("JAVA_HOME")) else "",
             fix="install a Java 17 runtime (Debian, Ubuntu: openjdk-17-jre-headless)",
         )
+    # Otherwise workers run whatever "python3" is first on the PATH.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    return {"spark.master": cfg.master, **jar_settings()}
+
+
+def _start_jvm(settings: Mapping[str, str]) -> None:
+    """Start the JVM with what it and its workers say going to the log, from Ivy's lines on."""
+    log = log_file()
+    if log is None or SparkContext._gateway is not None:
+        return
+    with log.open("ab") as said:
+        conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+        gateway = launch_gateway(conf, {"stdout": said, "stderr": STDOUT})
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _beside_submitted(wanted: Mapping[str, str]) -> dict[str, str]:
+    """What spark-submit wasn't told; it wins: an operator knows better than our defaults."""
+    SparkContext._ensure_initialized()  # else SparkConf doesn't see the settings of the JVM
+    given = dict(SparkConf().getAll())
+    return {
+        key: value
+        for key, value in wanted.items()
+        if key not in given or REQUIRED.get(key, "") not in given[key]
+    }
 
 
 def _checked(spark: SparkSession) -> SparkSession:

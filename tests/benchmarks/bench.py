@@ -13,9 +13,10 @@ from pyspark.sql import SparkSession
 
 from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
-from tastemill.console import StageProgress, show
+from tastemill.console import show
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.progress import StageProgress
 from tastemill.session import build_session
 from tastemill.testing.versions import table_versions
 from tastemill.training.feed import open_feed

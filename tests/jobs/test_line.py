@@ -123,6 +123,11 @@ def test_a_second_run_is_idle(
         patch.setattr(job, "times_of", lambda *_: pytest.fail("the events were read for times"))
         second = run_line(spark, config(folder))
     assert second.cfg.run.cut == first.cfg.run.cut
+    # The first run could not know how long it takes; the second one goes by the first.
+    assert isinstance(first.observer, Silent)
+    assert isinstance(second.observer, Silent)
+    assert set(first.observer.expected) == {None}
+    assert second.observer.expected == [record.seconds for _, _, record in first.records]
     after = table_versions(second.warehouse)
     assert {record.status for _, _, record in second.records} == {"skipped"}
     assert after.pop("runs") == before.pop("runs") + 1

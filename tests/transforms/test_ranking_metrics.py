@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from tastemill.errors import DataError
+from tastemill.evaluation import golden
 from tastemill.evaluation.ranking import METRICS, coverage, gini, ranking_metrics
+from tastemill.evaluation.ratings import rating_errors, rating_summary
 
 LISTS = "model_id string, user_idx int, items array<int>"
 RELEVANT = "user_idx int, items array<int>, segment string"
@@ -45,6 +47,21 @@ def test_hits_in_the_first_and_third_place(spark: SparkSession) -> None:
         },
         abs=1e-8,
     )
+
+
+def test_the_example_of_the_page(spark: SparkSession) -> None:
+    values = one_user(spark, list(golden.SHOWN), list(golden.RELEVANT), golden.K)
+    lists = spark.createDataFrame([("m", n, list(i)) for n, i in enumerate(golden.LISTS)], LISTS)
+    for metric in (coverage, gini):
+        (row,) = metric(lists, golden.NUM_ITEMS, [golden.LENGTH]).collect()
+        values[row.metric] = row.value
+    pairs = zip(golden.RATINGS, golden.PREDICTIONS, strict=True)
+    rated = spark.createDataFrame(
+        [("m", 0, "s", label, prediction) for label, prediction in pairs],
+        "model_id string, user_idx int, segment string, label double, prediction double",
+    )
+    values |= {row.metric: row.value for row in rating_summary(rating_errors(rated)).collect()}
+    assert values == pytest.approx({name: value for name, (_, value) in golden.WORKED.items()})
 
 
 def test_a_list_shorter_than_k(spark: SparkSession) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import tastemill
 from tastemill.config import layers
+from tastemill.config.lines import line_of
 from tastemill.config.load import Config, Request, as_values, known_datasets, load_config
 from tastemill.config.sections import RunConfig
 from tastemill.errors import UsageError
@@ -94,8 +95,8 @@ def test_unknown_keys_name_key_and_file(write_conf: WriteConf) -> None:
     conf = write_conf(base="[als]\nrnak = 3")
     message = refused(Request(conf=conf))
     assert "unknown key als.rnak in " in message
-    assert str(Path("conf", "base.toml")) in message
-    assert "rank" in message
+    assert f"{Path('conf', 'base.toml')}, line 2" in message
+    assert "did you mean rank?" in message
     message = refused(Request(settings=("colour=1",)))
     assert "unknown key colour in --set" in message
     assert "profiles" in message
@@ -185,11 +186,48 @@ def test_a_dataset_of_ones_own(tmp_path: Path) -> None:
     assert load_config(Request(str(file))).dataset.name == "other"
 
 
-@pytest.mark.parametrize("content", [b"[als\n", b"[als]\nrank = \n", b"# \xff\xfe\n"])
-def test_broken_files_are_named(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"[als\n", "line 1: [als"),
+        (b"[als]\nrank = \n", "line 2: rank ="),
+        (b"[als]\nrank = 3\nrank = 4\n", "line 3: rank = 4"),
+        (b"[als]\nmodels = [1,\n2", "line 3: 2"),
+        (b"[als]\n# \xff\xfe\n", "line 2: byte 0xff"),
+    ],
+)
+def test_broken_files_are_named(tmp_path: Path, content: bytes, found: str) -> None:
     file = tmp_path / "broken.toml"
     file.write_bytes(content)
-    assert "broken.toml is no valid TOML" in refused(Request(str(file)))
+    message = refused(Request(str(file)))
+    assert "broken.toml is no valid TOML" in message
+    assert f"found: {found}" in message
+    assert f"correct {found.split(':', maxsplit=1)[0]}" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("[als]\nrank = 3", "als.rank", 2),
+        ("# als.rank = 1\nals.rank = 3", "als.rank", 2),
+        ("\n\n[als]\n\n# why\nmodels = [\n  1,\n]\nrank = 3", "als.models", 6),
+        ("[als]\nmodels = [\n  1,\n]\nrank = 3", "als.rank", 5),
+        ('note = """\nrank = 1\n"""\nrank = 3', "rank", 4),
+        ('[session.conf]\n"spark.ui.enabled" = 1', "session.conf.spark.ui.enabled", 2),
+        ("als = { rank = 3 }", "als.rank", 1),
+        ("[als]\nrank = 3", "als.reg", None),
+        ("", "als", None),
+    ],
+)
+def test_the_line_of_a_key(text: str, key: str, line: int | None) -> None:
+    assert line_of(text, key) == line
+
+
+def test_a_bad_value_names_the_line_that_won(write_conf: WriteConf) -> None:
+    conf = write_conf(**{"datasets/toy": "# toy\n[als]\nrank = 0", "base": "[als]\nrank = 4"})
+    assert f"{Path('datasets', 'toy.toml')}, line 3 is not usable" in refused(
+        Request("toy", conf=conf)
+    )
 
 
 def test_a_folder_may_hold_the_environment_alone(write_conf: WriteConf) -> None:

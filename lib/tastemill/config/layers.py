@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from tastemill.config.lines import line_named, shown
 from tastemill.errors import UsageError
 
 Values = dict[str, Any]
@@ -43,12 +44,33 @@ def toml_layer(file: Traversable, *, required: bool) -> Layer:
     """Read one TOML file; a missing one is empty unless required."""
     if not file.is_file():
         if required:
-            raise UsageError("no such configuration file", found=str(file))
+            others = ", ".join(f.name for f in _beside(file))
+            raise UsageError("no such configuration file", expected=others, found=str(file))
         return Layer(str(file), {})
+    content = file.read_bytes()
     try:
-        return Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is no valid TOML: {error}") from error
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{file} is no valid TOML",
+            expected="UTF-8",
+            found=f"line {line}: byte {content[error.start]:#x}",
+            fix=f"save it as UTF-8, or correct line {line}",
+        ) from error
+    try:
+        return Layer(str(file), tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        line = line_named(error, text)
+        raise UsageError(
+            f"{file} is no valid TOML: {error}",
+            found=shown(text, line),
+            fix=f"correct line {line}",
+        ) from error
+
+
+def _beside(file: Traversable) -> list[Traversable]:
+    return toml_files(file.parent) if isinstance(file, Path) else []
 
 
 def environment_layer(environ: Mapping[str, str] = os.environ) -> Layer:

@@ -18,8 +18,9 @@ from tastemill.config.layers import (
     toml_files,
     toml_layer,
 )
+from tastemill.config.lines import place_of
 from tastemill.config.sections import DatasetConfig, RunConfig, Section, SplitConfig
-from tastemill.errors import UsageError
+from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.config import EvaluationConfig
 from tastemill.examples import ExamplesConfig
 from tastemill.profiles.config import ProfilesConfig
@@ -119,7 +120,9 @@ def _dataset_layer(request: Request) -> Layer:
             raise UsageError(
                 f"unknown dataset {request.dataset}",
                 expected="one of " + ", ".join(known) + ", or a .toml file",
-                fix="tastemill datasets lists what each needs",
+                fix=did_you_mean(
+                    request.dataset, known, "tastemill datasets lists what each needs"
+                ),
             )
         name = request.dataset
         file = conf_root(request.conf).joinpath("datasets", f"{name}.toml")
@@ -131,11 +134,15 @@ def _dataset_layer(request: Request) -> Layer:
 def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
-    origin = next((origins[k] for k in _prefixes(key) if k in origins), "the defaults")
+    setter = next((k for k in _prefixes(key) if k in origins), "")
+    origin = place_of(origins[setter], setter) if setter else "the defaults"
     if problem["type"] == "extra_forbidden":
         section: Sequence[str] = _siblings(problem["loc"])
         return UsageError(
-            f"unknown key {key} in {origin}", expected="one of " + ", ".join(section), found=key
+            f"unknown key {key} in {origin}",
+            expected="one of " + ", ".join(section),
+            found=key,
+            fix=did_you_mean(str(problem["loc"][-1]), section, "conf/README.md has every key"),
         )
     return UsageError(
         f"{key} in {origin} is not usable",

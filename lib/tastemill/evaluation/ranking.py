@@ -1,14 +1,4 @@
-r"""Ranking metrics of lists, a row per user, model, metric and k.
-
-With R the user's relevant items, p the 1-based places of the hits in the list, hits = |{p ≤ k}|:
-
-    recall         hits / |R|
-    recall_capped  hits / min(k, |R|)
-    precision      hits / k, however short the list
-    hit            1 if hits > 0
-    ndcg           Σ_{p ≤ k} 1/log2(p + 1)  /  Σ_{i ≤ min(k, |R|)} 1/log2(i + 1)
-    map            Σ_{p ≤ k} (hits up to p)/p  /  min(k, |R|): a perfect list scores 1
-    mrr            1/p of the first hit, 0 without one
+"""Ranking metrics of lists, a row per user, model, metric and k; FORMULAS defines them.
 
 Sources: Järvelin & Kekäläinen 2002 (ndcg, binary gain), Manning et al., Introduction to
 Information Retrieval, ch. 8 (map, precision), Liang et al. 2018 (recall_capped).
@@ -24,7 +14,24 @@ from pyspark.sql import functions as F
 
 from tastemill.errors import DataError
 
-METRICS = ("recall", "recall_capped", "precision", "hit", "ndcg", "map", "mrr")
+FORMULAS = {
+    "recall": "hits / |R|",
+    "recall_capped": "hits / min(k, |R|)",
+    "precision": "hits / k, however short the list",
+    "hit": "1 if hits > 0, else 0",
+    "ndcg": "Σ_{p ≤ k} 1/log2(p + 1)  /  Σ_{i ≤ min(k, |R|)} 1/log2(i + 1)",
+    "map": "Σ_{p ≤ k} (hits up to p)/p  /  min(k, |R|): a perfect list scores 1",
+    "mrr": "1/p of the first hit, 0 without one",
+}
+"""Of one user: R are the relevant items, p the 1-based places of the hits in the list, and
+hits = |{p ≤ k}|."""
+METRICS = tuple(FORMULAS)
+CATALOGUE_FORMULAS = {
+    "coverage": "|{i : x_i > 0}| / m",
+    "gini": "Σ_{i ≤ m} (2i − m − 1) x_i  /  (m Σ x_i): 0 all items alike, near 1 all on a few",
+}
+"""Of all lists: m is the size of the catalogue, x_1 ≤ … ≤ x_m how often each item is among the
+first k of a list."""
 
 
 def ranking_metrics(lists: DataFrame, relevant: DataFrame, ks: Sequence[int]) -> DataFrame:
@@ -127,8 +134,6 @@ def coverage(lists: DataFrame, num_items: int, ks: Sequence[int]) -> DataFrame:
 
 def gini(lists: DataFrame, num_items: int, ks: Sequence[int]) -> DataFrame:
     """How unequally the first k places are spread: 0 all items alike, near 1 all on a few.
-
-    Σ (2 i − m − 1) x_i / (m Σ x_i), with x_1 ≤ … ≤ x_m how often each of the m items is shown.
 
     Args:
         lists: as for `coverage`.

@@ -5,6 +5,11 @@ from pyspark.sql import functions as F
 
 SQUARED, ABSOLUTE = "squared_error", "absolute_error"
 SUMMARY_NAMES = {SQUARED: "rmse", ABSOLUTE: "mae"}
+FORMULAS = {
+    "rmse": "√(Σ (prediction − rating)² / n)",
+    "mae": "Σ |prediction − rating| / n",
+}
+"""Of all n ratings of the test that a model predicts."""
 UNITS = 1_000_000  # sums are whole numbers of millionths, so no order of adding changes them
 
 

@@ -48,10 +48,14 @@ class Header:
 
 @dataclass(frozen=True)
 class Past:
-    """What the books say: how every stage was last done, by its key, and the last run's number."""
+    """What the books say: how every stage was last done, by its key, and the last run's number.
+
+    `seconds` tells by stage how long it took when it was last done, whatever its key was.
+    """
 
     done: Mapping[str, Record]
     last_seq: int
+    seconds: Mapping[tuple[Purpose, str], float] = field(default_factory=dict)
 
 
 def read_past(warehouse: Warehouse) -> Past:
@@ -59,16 +63,23 @@ def read_past(warehouse: Warehouse) -> Past:
     if not warehouse.exists(tables.RUNS):
         return Past({}, 0)
     kept = F.struct("input_versions", "output_versions", "models", "rows")
+    took = F.struct("run_seq", "purpose", "stage", "seconds")
     when_done = F.when(F.col("status") == "done", F.col("run_seq"))
     stages = warehouse.read(tables.RUNS).groupBy("stage_key")
-    found = stages.agg(F.max("run_seq").alias("last"), F.max_by(kept, when_done).alias("done"))
+    found = stages.agg(
+        F.max("run_seq").alias("last"),
+        F.max_by(kept, when_done).alias("done"),
+        F.max_by(took, when_done).alias("took"),
+    )
     # All that skipping asks of the tables, asked for at once.
     rows: list[Row] = []
     history = (partial(warehouse.history, table) for table in tables.ALL)
     at_once(warehouse.spark, lambda: rows.extend(found.collect()), *history)
+    took_last = sorted((r["took"] for r in rows if r["took"]), key=lambda took: took["run_seq"])
     return Past(
         {r["stage_key"]: Record("done", r["stage_key"], *r["done"]) for r in rows if r["done"]},
         max((r["last"] for r in rows), default=0),
+        {(took["purpose"], took["stage"]): took["seconds"] for took in took_last},
     )
 
 

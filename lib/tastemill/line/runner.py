@@ -7,7 +7,7 @@ import importlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Protocol, cast
@@ -41,6 +41,9 @@ AT_MOST_LOST_S = 20.0
 
 class Observer(Protocol):
     """Is told what happens, for progress bars and logs."""
+
+    def planned(self, seconds: Sequence[float | None]) -> None:
+        """How long each stage took when it was last done, in order; None where it never was."""
 
     def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
         """A stage begins."""
@@ -78,6 +81,7 @@ class Run:
         stages = plan.stages(self.cfg)
         self._follow(plan.passed_over(self.cfg))
         self.warehouse.before_commit(self.lease.check)
+        self.observer.planned([self.past.seconds.get(stage) for stage in stages])
         try:
             for number, (purpose, name) in enumerate(stages, 1):
                 self.observer.started(name, purpose, number, len(stages))

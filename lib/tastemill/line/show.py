@@ -1,6 +1,5 @@
 """Runs the line for a person: progress, then metrics, a few lists, and where the report is."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.parallel import at_once
+from tastemill.progress import StageProgress
 from tastemill.report.page import write_report
 from tastemill.session import build_session
 from tastemill.splits import judged_by
@@ -20,7 +20,8 @@ EXAMPLE_USERS, EXAMPLE_ITEMS = 3, 5
 
 def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     """Run or skip the stages, and print what came of them."""
-    with console.StageProgress(quiet=as_json) as progress:
+    plan.stages(cfg)  # a name that is no stage is told before Spark starts
+    with StageProgress(quiet=as_json) as progress:
         spark = build_session(cfg.session)
         run = Run(spark, cfg, " ".join(["tastemill", *sys.argv[1:]]), progress)
         run.execute(plan)
@@ -33,7 +34,7 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
         lambda: views.example_lists(run.warehouse, num_users, EXAMPLE_ITEMS) if num_users else [],
     )
     if as_json:
-        print(json.dumps(_summary(run, metrics, report), default=str))
+        console.print_json(_summary(run, metrics, report))
         return
     console.show(f"Backtest: {judged_by(run.cfg.split)}, all users", metrics)
     if num_users:
@@ -51,11 +52,11 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
 
 def repro_and_show(cfg: Config, run_id: str, *, as_json: bool = False) -> bool:
     """Do a run's backtest again and print how it compares; say whether it came out again."""
-    with console.StageProgress(quiet=as_json) as progress:
+    with StageProgress(quiet=as_json) as progress:
         outcome = repro(build_session(cfg.session), cfg, run_id, progress)
     if as_json:
         facts = {"equal": outcome.is_equal, "close": outcome.is_close, "holds": outcome.holds}
-        print(json.dumps({**asdict(outcome), **facts}))
+        console.print_json({**asdict(outcome), **facts})
         return outcome.holds
     console.show(f"Run {run_id} done again", outcome.tables)
     for line in outcome.conditions:

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config
-from tastemill.errors import UsageError
+from tastemill.errors import UsageError, did_you_mean
 from tastemill.tables import Table
 
 BACKTEST = (
@@ -72,7 +72,9 @@ class Plan:
         names = [name for _, name in wanted]
         for name in (self.first, self.last):
             if name is not None and name not in names:
-                raise UsageError(f"no stage {name}", expected=", ".join(dict.fromkeys(names)))
+                known = dict.fromkeys(names)
+                fix = did_you_mean(name, known)
+                raise UsageError(f"no stage {name}", expected=", ".join(known), fix=fix)
         start = names.index(self.first) if self.first else 0
         stop = len(names) - names[::-1].index(self.last) if self.last else len(names)
         line = cast(list[Stage], wanted[:stop])

@@ -1,0 +1,122 @@
+"""How far a run is: on a terminal a bar with an estimate, else a line per stage that is over."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from tastemill import console
+from tastemill.config import Purpose
+from tastemill.line.books import Record
+
+MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/]"}
+
+
+class Remaining:
+    """What is left of a run, by how long its stages took before.
+
+    At most that, since a stage may turn out to need nothing; nothing is said where a stage that
+    is still to come was never done.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._begun = now()
+        self._all: list[float | None] = []
+        self._ahead: list[float | None] = []
+
+    def planned(self, seconds: Sequence[float | None]) -> None:
+        """Seconds that each stage took, in order."""
+        self._all = list(seconds)
+        self.started(1)
+
+    def started(self, number: int) -> None:
+        """The stage of this number, from 1, begins."""
+        self._ahead, self._begun = self._all[number - 1 :], self._now()
+
+    def seconds(self) -> float | None:
+        """At most so many are left; None where that isn't known, or was exceeded."""
+        known = [took for took in self._ahead if took is not None]
+        if not known or len(known) < len(self._ahead):
+            return None
+        current = known[0] - (self._now() - self._begun)
+        return current + sum(known[1:]) if current > 0 else sum(known[1:]) or None
+
+    def words(self) -> str:
+        """For a person: `at most 2:05 left`; empty where it isn't known."""
+        left = self.seconds()
+        if left is None:
+            return ""
+        minutes, seconds = divmod(round(left), 60)
+        return f"at most {minutes}:{seconds:02d} left"
+
+
+class StageProgress:
+    """A bar over the stages, and a line for each that is over."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.remaining = Remaining()
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+            _Left(self.remaining),
+            console=console.err,
+            transient=True,
+            # A bar in a file or a pipe is only a line that was never finished.
+            disable=quiet or not console.err.is_terminal,
+        )
+        self.quiet = quiet
+        self.task = self.progress.add_task("starting", total=None)
+
+    def __enter__(self) -> "StageProgress":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def planned(self, seconds: Sequence[float | None]) -> None:
+        """How long stages took before."""
+        self.remaining.planned(seconds)
+
+    def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
+        """Show what is under way."""
+        self.remaining.started(number)
+        label = f"{stage} ({purpose})"
+        self.progress.update(self.task, description=label, completed=number - 1, total=total)
+
+    def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
+        """Leave a line of what was done."""
+        if self.quiet:
+            return
+        rows = "" if record.rows is None else f"{record.rows:>10,} rows"
+        self.progress.console.print(
+            f"{MARKS[record.status]} {stage:<16} {purpose:<10} {rows:>15} "
+            f"{record.seconds:>7.1f} s  [dim]{record.detail or record.error or ''}[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+class _Left(ProgressColumn):
+    """What is left, told anew whenever the bar is drawn."""
+
+    def __init__(self, remaining: Remaining) -> None:
+        super().__init__()
+        self._remaining = remaining
+
+    def render(self, task: Task) -> Text:
+        """The words beside the bar."""
+        return Text(self._remaining.words(), style="dim")

@@ -1,0 +1,153 @@
+"""What README, pages, comments of settings and help tell people to type does what they say."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from pyspark.sql import SparkSession
+from typer.testing import CliRunner, Result
+
+from tastemill.cli import app
+from tastemill.config.load import Request, load_config
+from tastemill.testing.toy import write_movielens
+
+ROOT = Path(__file__).parents[2]
+# A line small enough for a test; what a command itself says still wins.
+SMALL = {
+    "TASTEMILL__ALS__RANK": "4",
+    "TASTEMILL__ALS__MAX_ITER": "2",
+    "TASTEMILL__ALS__MODELS": "['als']",
+    "TASTEMILL__BASELINES__MODELS": "['popularity']",
+    "TASTEMILL__DEEP__ENABLED": "false",
+    "TASTEMILL__EVALUATION__NUM_REPLICATES": "5",
+}
+RUN, PARSE = "run", "parse"
+
+# The first rule whose pattern begins a command says how it is tried; a command without one fails.
+RULES = (
+    # Whole lines and benchmarks have tests of their own: here only their options and keys.
+    (r"run .*(--set|completejourney|100k|latest)", PARSE),
+    (r"benchmark ", PARSE),
+    (r"run --dataset movielens-1m", RUN),
+    (r"(datasets|doctor|evaluate|job build_profiles|migrate|models|recommend|runs|tables)\b", RUN),
+)
+# What a page means, in terms of the warehouse that is prepared here.
+MEANT = (
+    (r"--dataset completejourney", "--dataset movielens-1m"),
+    (r"--data(-root)? \S+", r"--data\1 {data}"),
+    (r"recommend \d+", "recommend 4"),
+    (r"RUN_ID", "{run_id}"),
+)
+
+
+def documented() -> Iterator[tuple[str, str]]:
+    """(where, command without `tastemill`) of everything that is told."""
+    pages = [p for p in ROOT.rglob("*.md") if not {".venv", "build"} & set(p.parts)]
+    assert len(pages) > 5
+    for page in pages:
+        for block in re.findall(
+            r"^```[^\n]*\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            yield from _lines(page, block)
+    for file in sorted((ROOT / "conf").rglob("*.toml")):
+        yield from _lines(file, re.sub(r"(?m)^# (?=tastemill )", "", file.read_text()))
+    for name, command in _commands(typer.main.get_command(app)):
+        example = (command.help or "").partition("Example: ")[2]
+        yield from _lines(Path(f"tastemill {name} --help"), " ".join(example.split()))
+
+
+def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path}{name} ")
+        else:
+            yield path + name, command
+
+
+def _lines(place: Path, text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if line.startswith("tastemill "):
+            # A remark stands apart, behind # or in brackets.
+            yield place.name, re.split(r"\s+#|\s{3,}\(", line)[0].removeprefix("tastemill ")
+
+
+TOLD = list(dict.fromkeys(documented()))
+
+
+def rule_of(command: str) -> str | None:
+    return next((how for pattern, how in RULES if re.match(pattern, command)), None)
+
+
+def only(how: str) -> list[str]:
+    return sorted({command for _, command in TOLD if rule_of(command) == how})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A working folder in which the line was run once."""
+
+    folder: Path
+    run_id: str
+
+    def meant(self, command: str) -> list[str]:
+        for pattern, instead in MEANT:
+            command = re.sub(pattern, instead, command)
+        return shlex.split(command.format(data=self.folder / "data", run_id=self.run_id))
+
+
+def invoke(*args: str) -> Result:
+    result = CliRunner().invoke(app, args)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def place(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("documented")
+    write_movielens(folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
+        told = invoke("run", "--dataset", "movielens-1m", "--data", "data", "--json")
+        yield Place(folder, json.loads(told.stdout)["run_id"])
+
+
+def test_there_is_a_rule_for_every_command() -> None:
+    assert {place for place, _ in TOLD} >= {"README.md", "movielens-1m.toml", "P1.toml"}
+    without = [f"{place}: tastemill {line}" for place, line in TOLD if rule_of(line) is None]
+    assert not without, "say in RULES how to try these"
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in TOLD}))
+def test_options_and_keys_are_known(command: str) -> None:
+    words, found = shlex.split(command), typer.main.get_command(app)
+    while hasattr(found, "commands"):
+        found = found.commands[words.pop(0)]
+    known = {option for parameter in found.params for option in parameter.opts}
+    if found.name == "job":
+        known |= {"--dataset", "--data", "--warehouse", "--env", "--conf", "--params", "--set"}
+    assert {word for word in words if word.startswith("--")} <= known
+    keys = [after for word, after in pairwise(words) if word == "--set"]
+    named = [after for word, after in pairwise(words) if word == "--dataset"]
+    load_config(Request(named[0] if named else "", settings=tuple(keys)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", only(RUN))
+def test_it_does_what_it_says(place: Place, command: str) -> None:
+    args = place.meant(command)
+    for_people = invoke(*[arg for arg in args if arg != "--json"])
+    if args[0] != "job":  # which says on stderr what it did
+        assert for_people.stdout.strip()
+    if "--repro" not in args:  # a line again would take as long again
+        told = invoke(*[*args, *([] if "--json" in args else ["--json"])])
+        assert isinstance(json.loads(told.stdout), list | dict)
