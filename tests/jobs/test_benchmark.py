@@ -21,9 +21,15 @@ POSITIVE = 3.0
 
 
 def write_ratings(root: Path, ratings: pd.DataFrame) -> None:
+    """The same films and people as MovieLens 1M would tell of them."""
     folder = root / "ml-1m"
-    write_movielens(folder)
-    ratings.to_csv(folder / "u.data", sep="\t", header=False, index=False)
+    folder.mkdir(parents=True)
+    lines = ["::".join(map(str, row)) for row in ratings.itertuples(index=False)]
+    (folder / "ratings.dat").write_text("\n".join(lines) + "\n")
+    users, items = (sorted(set(ratings[name])) for name in ("user", "item"))
+    (folder / "users.dat").write_text("".join(f"{u}::F::18::4::00000\n" for u in users))
+    films = "".join(f"{i}::Film {i} (1990)::{'Drama' if i % 2 else 'War'}\n" for i in items)
+    (folder / "movies.dat").write_text(films)
 
 
 @pytest.fixture(scope="module")

@@ -133,10 +133,11 @@ def test_files_of_other_columns_are_read_by_their_names(
 
 def test_errors_name_what_is_wrong(spark: SparkSession, tmp_path: Path) -> None:
     file = tmp_path / "h.csv"
-    file.write_text("usr,title\n1,x\n")
-    with pytest.raises(DataError, match=r"h\.csv: no column u, i") as caught:
-        parsed(spark, file)
-    assert "found: usr, title; did you mean usr?" in str(caught.value)
+    file.write_text("user_id,title\n1,x\n")
+    with pytest.raises(DataError, match=r"h\.csv: no column userid, i") as caught:
+        parsed(spark, file, user_id="userid")
+    assert "found: user_id, title\n" in str(caught.value)
+    assert "did you mean user_id?" in str(caught.value)
     file.write_text("u,i,u\n1,2,3\n")
     with pytest.raises(DataError, match="names a column twice"):
         parsed(spark, file)

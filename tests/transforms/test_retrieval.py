@@ -84,6 +84,9 @@ def test_scores_do_not_depend_on_the_neighbours_to_the_last_bit(spark: SparkSess
     whole = lists_of(recommend_top_k(frame.coalesce(1), scorer, 300))
     assert lists_of(recommend_top_k(frame.repartition(4, "user_idx"), scorer, 300)) == whole
     assert lists_of(recommend_top_k(frame.where("user_idx = 42"), scorer, 300)) == {42: whole[42]}
+    scores = np.array(vectors, dtype=np.float32) @ scorer._factors.T
+    found = np.array([score for user in range(100) for score in whole[user][1]]).reshape(100, 300)
+    assert np.allclose(found, -np.sort(-scores, axis=1), rtol=1e-5, atol=1e-5)
 
 
 def test_misfits_are_named_before_any_job(spark: SparkSession) -> None:

@@ -26,7 +26,7 @@ def commands(
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
-        else:
+        if not hasattr(command, "commands") or command.invoke_without_command:
             yield (*path, name), command
 
 
@@ -46,7 +46,7 @@ def tastemill(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_commands() -> None:
-    assert {"run", "job", "datasets", "tables", "doctor"} <= set(NAMES)
+    assert {"run", "job", "datasets", "datasets init", "tables", "doctor"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 """The kernel against numpy's lexsort: every path, ties at the boundary, masked items, NaN."""
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tastemill.errors import DataError
 from tastemill.retrieval.columns import as_array, as_lists, list_parts
-from tastemill.retrieval.scorers import FactorScorer, StaticScorer
+from tastemill.retrieval.scorers import FactorScorer, StaticScorer, exactly_summed
 from tastemill.retrieval.topk import _group_size, top_k
 
 
@@ -150,3 +151,21 @@ def test_lists_leave_out_what_is_not_kept() -> None:
     values = np.array([[1, 2], [3, 4], [5, 6]], dtype=np.int32)
     keep = np.array([[True, False], [False, False], [True, True]])
     assert as_lists(values, keep).to_pylist() == [[1], [], [5, 6]]
+
+
+@pytest.mark.parametrize("rank", [1, 10, 32, 64, 200])
+def test_sums_are_exact_in_any_order(rank: int) -> None:
+    """What a processor's kernel does differently by a row's place doesn't reach the last bit."""
+    rng = np.random.default_rng(rank)
+    vectors = (rng.standard_normal((7, rank)) * 10.0 ** rng.integers(-6, 6, (7, 1))).astype("f4")
+    items = rng.standard_normal((50, rank)).astype("f4")
+    exact = [
+        [float(sum(Fraction(a) * Fraction(b) for a, b in zip(u, i, strict=True))) for i in items_]
+        for items_ in [exactly_summed(items).tolist()]
+        for u in exactly_summed(vectors).tolist()
+    ]
+    scorer = FactorScorer(items, fallback=np.zeros(50))
+    assert np.array_equal(scorer.score({"vector": vectors}), np.array(exact).astype("f4"))
+    true = vectors.astype("f8") @ items.T.astype("f8")
+    size = np.abs(vectors).max(axis=1, keepdims=True) * np.abs(items).max() * rank
+    assert (np.abs(np.array(exact) - true) <= size * 2.0**-21).all()

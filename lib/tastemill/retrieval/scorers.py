@@ -4,6 +4,7 @@ A scorer is any picklable object with the protocol below; it travels to the work
 broadcast. Networks bring their own, beside their own code.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -43,6 +44,10 @@ class Scorer(Protocol):
 class FactorScorer:
     """Dot products of user vectors with item factors, plus the item's bias.
 
+    The same to the last bit on every machine, whoever shares the block: BLAS sums in an order that
+    depends on the processor and on a user's place in the block. Vectors are rounded to so few bits
+    that sums of doubles are exact, in any order, and only the result becomes a float32.
+
     A user whose `vector` is null gets the `fallback` row, say log popularity.
 
     Args:
@@ -59,10 +64,9 @@ class FactorScorer:
         factors = np.asarray(item_factors, dtype=np.float32)
         self.num_items, self.rank = factors.shape
         self._fallback = _row(fallback, self.num_items, "fallback")
-        bias = np.zeros(self.num_items) if item_bias is None else item_bias
-        # The bias is one more factor, met by a constant 1: no second pass over the scores.
-        self._factors: FloatArray = np.column_stack([factors, _row(bias, self.num_items, "bias")])
-        self._scores: FloatArray | None = None
+        self._bias = None if item_bias is None else _row(item_bias, self.num_items, "bias")
+        self._factors = exactly_summed(factors)
+        self._product: NDArray[np.float64] | None = None
 
     def score(self, columns: Columns) -> FloatArray:
         """Scores `(n, m)`; see `Scorer`."""
@@ -71,20 +75,37 @@ class FactorScorer:
         if vectors.shape[1] != self.rank and not missing.all():
             found = f"{vectors.shape[1]}"
             raise DataError("bad vector length", expected=str(self.rank), found=found)
-        users = np.ones((len(vectors), self.rank + 1), dtype=np.float32)
-        users[:, :-1] = 0 if missing.all() else np.where(missing[:, None], 0, vectors)
-        scores = np.dot(users, self._factors.T, out=self._buffer(len(vectors)))
+        rows = np.zeros((len(vectors), self.rank), dtype=np.float32)
+        if not missing.all():
+            rows[~missing] = vectors[~missing]
+        product = np.dot(exactly_summed(rows), self._factors.T, out=self._buffer(len(rows)))
+        scores: FloatArray = product.astype(np.float32)
+        if self._bias is not None:
+            scores += self._bias
         scores[missing] = self._fallback
         return scores
 
-    def _buffer(self, num_users: int) -> FloatArray:
+    def _buffer(self, num_users: int) -> NDArray[np.float64]:
         # Blocks have one size, so one buffer serves them all: fresh pages cost much time.
-        if self._scores is None or len(self._scores) != num_users:
-            self._scores = np.empty((num_users, self.num_items), dtype=np.float32)
-        return self._scores
+        if self._product is None or len(self._product) != num_users:
+            self._product = np.empty((num_users, self.num_items))
+        return self._product
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_scores": None}
+        return {**self.__dict__, "_product": None}
+
+
+def exactly_summed(vectors: FloatArray) -> NDArray[np.float64]:
+    """The vectors `(n, d)`, each rounded to whole steps of one power of two, as doubles.
+
+    Of d products of two such vectors a double holds every sum exactly: as many bits as fit, at
+    most the 24 of a float32, beside the largest number of the vector.
+    """
+    bits = min(24, (53 - math.ceil(math.log2(max(2, vectors.shape[1])))) // 2)
+    largest = np.abs(vectors).max(axis=1, initial=0.0)
+    step = np.ldexp(1.0, np.frexp(largest)[1] - bits)[:, None]
+    rounded: NDArray[np.float64] = np.rint(vectors / step) * step
+    return rounded
 
 
 class StaticScorer:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from tastemill.errors import DataError
+from tastemill.errors import DataError, did_you_mean
 from tastemill.sources.entities import unescaped
 from tastemill.sources.mapping import UNIX, Condition, Labels, Number, Text, When
 
@@ -19,6 +18,7 @@ OFFSET = r"(Z|[+-]\d{2}:?(\d{2})?)$"
 ISO = r"^\d{4}-\d"
 YEARS = (-62_135_596_800, 253_402_300_799)  # 1 to 9999, in seconds since 1970
 WHOLE = 2.0**53  # up to here a double holds every whole number
+CHECK_FILE = "correct the mapping, or check that this is the file that it describes"
 Problem = tuple[Column, str]
 
 
@@ -51,13 +51,11 @@ class Columns:
         missing = [name for name in names if name not in self.types]
         if not missing:
             return
-        close = get_close_matches(missing[0], self.types, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
         raise DataError(
             f"{self.file}: no column {', '.join(missing)}",
             expected=f"the columns that the mapping names: {', '.join(names)}",
-            found=", ".join(self.types) + meant,
-            fix="correct the mapping, or check that this is the file that it describes",
+            found=", ".join(self.types),
+            fix=did_you_mean(missing[0], self.types, CHECK_FILE),
         )
 
     def text(self, name: str) -> Column:

@@ -61,6 +61,11 @@ def name_in(folder: Path, files: Sequence[Path]) -> Column:
     """The name within the folder of the file that a row was read from."""
     if len(files) == 1:
         return F.lit(files[0].relative_to(folder).as_posix())
+    return path_in(folder)
+
+
+def path_in(folder: Path) -> Column:
+    """The same, read off the row."""
     # The path comes as a URI, in which a plus stands for itself.
     path = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
     start = F.locate(f"{folder.absolute()}/", path) + len(f"{folder.absolute()}/")

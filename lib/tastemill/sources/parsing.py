@@ -19,7 +19,7 @@ from tastemill.errors import DataError
 from tastemill.sources.base import ORIGIN
 from tastemill.sources.fields import ROW, Columns, literally
 from tastemill.sources.files import Part, header_of
-from tastemill.sources.lines import location, name_in, read_lines, with_rows
+from tastemill.sources.lines import location, name_in, path_in, read_lines, with_rows
 from tastemill.sources.mapping import Files, Text
 
 MALFORMED = "_malformed"
@@ -105,7 +105,7 @@ def _by_csv(part: Part[Files], names: Sequence[str]) -> tuple[Column, Column]:
 def _csv_options(part: Part[Files]) -> dict[str, str]:
     quote = part.mapping.quote
     return {
-        "sep": part.separator,
+        "sep": part.separator.replace("\\", "\\\\"),  # Spark takes a backslash for an escape
         "quote": quote,
         "escape": quote,
         "mode": "PERMISSIVE",
@@ -193,12 +193,15 @@ def _typed(spark: SparkSession, part: Part[Files], files: Sequence[Path], form: 
     own = {f.name: f.dataType for f in rows.schema}
     columns = Columns(part.name_of(files[0]), own)
     columns.require(used_columns(part.mapping))
-    is_delta = form == "delta"
-    source_file = F.lit(part.name_of(files[0])) if is_delta else name_in(part.folder, files)
     row = F.struct(*[F.col(f"`{name}`") for name in own])
-    parsed = rows.select(
-        source_file.alias("source_file"),
-        (F.col("_metadata.row_index") + 1).alias("source_row"),
+    if form == "delta":  # whose own reader hides where in a file a row stands
+        placed = with_rows(rows.withColumn("source_file", path_in(part.folder)))
+    else:
+        at = (F.col("_metadata.row_index") + 1).alias("source_row")
+        name = name_in(part.folder, files).alias("source_file")
+        placed = rows.select("*", name, at)
+    parsed = placed.select(
+        *ORIGIN[:2],
         F.to_json(row).alias("raw"),
         F.lit(None).cast("string").alias("reason"),
         row.alias(ROW),
