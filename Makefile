@@ -1,10 +1,10 @@
-# make install | demo | test | test-fast | test-cluster | test-faults | soak | lint | docs | bench — each does all it needs on a fresh machine.
+# make install | demo | test | test-slow | test-cluster | test-faults | soak | lint | docs | bench — each does all it needs on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 EXTRAS ?= train,dev
 .DEFAULT_GOAL := help
-.PHONY: help install java demo test test-fast test-cluster test-faults soak lint format docs bench clean
+.PHONY: help install java demo test test-slow test-cluster test-faults soak lint format docs bench clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -28,10 +28,10 @@ demo: install
 
 # Two processes, a Spark session each: the driver's planning, most of the time, is one thread.
 test: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults and not cluster"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not faults and not cluster"
 
-test-fast: install
-	$(BIN)/python -m pytest -m "not slow"
+test-slow: install
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow and not faults and not cluster"
 
 test-cluster: install
 	$(BIN)/python -m pytest -m "cluster and not faults"

@@ -34,7 +34,7 @@ RUN, PARSE = "run", "parse"
 # The first rule whose pattern begins a command says how it is tried; a command without one fails.
 RULES = (
     # Whole lines and benchmarks have tests of their own: here only their options and keys.
-    (r"run .*(--set|completejourney|100k|latest|online|retailrocket|lastfm)", PARSE),
+    (r"run .*(--set|completejourney|100k|latest|online|retailrocket|lastfm|synthetic)", PARSE),
     (r"(benchmark|synth) ", PARSE),
     (r"run --dataset (movielens-1m|shop)", RUN),
     (r"(datasets|doctor|evaluate|job build_profiles|migrate|models|recommend|runs|tables)\b", RUN),
