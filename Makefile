@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
-EXTRAS ?= train,dev
+EXTRAS ?= spark,train,dev
 .DEFAULT_GOAL := help
 .PHONY: help install java demo test test-slow test-cluster test-faults soak lint format docs bench clean
 

@@ -7,6 +7,6 @@ if ! command -v "$1" >/dev/null 2>&1; then
 fi
 found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 if [ "$found" != 3.11 ]; then
-  echo "Tastemill needs Python 3.11 (Petastorm reads only with it): '$1' is $found; name another: make PYTHON=/path/to/python3.11 …" >&2
+  echo "Tastemill needs Python 3.11 (the one it is tested with): '$1' is $found; name another: make PYTHON=/path/to/python3.11 …" >&2
   exit 1
 fi

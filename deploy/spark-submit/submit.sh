@@ -20,7 +20,6 @@ python=$(command -v "${TASTEMILL_PYTHON:-python3}") || {
 found=$("$python" -P - "$job" "$env" <<'EOF'
 import os, sys
 from importlib.resources import files
-import pyspark
 from tastemill.jars import jar_settings
 
 job, env = sys.argv[1:]
@@ -30,7 +29,10 @@ shipped = files("tastemill.conf").joinpath("spark", f"{env}.conf")
 properties = os.environ.get("TASTEMILL_PROPERTIES") or str(shipped)
 for file in (str(script), properties):
     os.path.isfile(file) or sys.exit(f"submit.sh: no file {file}")
-home = os.environ.get("SPARK_HOME") or os.path.dirname(pyspark.__file__)
+home = os.environ.get("SPARK_HOME")
+if not home:
+    import pyspark
+    home = os.path.dirname(pyspark.__file__)
 print(script, properties, home, *[f"--conf={k}={v}" for k, v in jar_settings().items()], sep="\n")
 EOF
 )

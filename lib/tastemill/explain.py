@@ -87,6 +87,8 @@ def explained(error: Exception) -> TastemillError:
     """The error as one of ours; one of no known kind is raised again."""
     if isinstance(error, TastemillError):
         return error
+    if isinstance(error, ModuleNotFoundError):
+        return SetupError(str(error), fix="tastemill doctor says what is missing")
     text = f"{error}\n{getattr(error, '_stackTrace', None) or ''}"
     for known in KNOWN:
         if any(mark in text for mark in known.marks):

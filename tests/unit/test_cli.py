@@ -78,6 +78,23 @@ def test_help_is_printed_without_spark() -> None:
     assert ended.stdout.strip() == "set()"
 
 
+def test_without_spark_a_command_says_where_to_look(tmp_path: Path) -> None:
+    """The wheel brings no Spark: this is what a plain install comes to."""
+    without = "import sys; sys.modules['pyspark'] = None; from tastemill.cli import main; main()"
+    for args in ([], ["--json"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", without, "run", "--dataset", "completejourney", *args],
+            env={**os.environ, "TASTEMILL_LOGS": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert "pyspark" in ended.stderr + ended.stdout
+        assert "tastemill doctor" in ended.stderr + ended.stdout
+        assert "Traceback" not in ended.stderr
+
+
 def test_names_to_complete_are_those_of_the_code() -> None:
     assert tuple(tables.BY_NAME) == completion.TABLES
     assert completion.STAGES == BACKTEST

@@ -10,7 +10,7 @@ import pytest
 
 from tastemill.doctor.check import Check, tried
 from tastemill.doctor.machine import disk
-from tastemill.doctor.packages import is_within
+from tastemill.doctor.packages import check_package, is_within
 from tastemill.doctor.software import java, spark_home
 from tastemill.jars import DELTA_JARS
 
@@ -159,6 +159,18 @@ def test_a_check_that_breaks_is_a_check() -> None:
 
     (found,) = tried("disk", broken)
     assert (found.status, "no such device" in found.found) == ("warn", True)
+
+
+def test_spark_without_its_package_is_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databricks, or a cluster's SPARK_HOME: on the path, and unknown to pip."""
+    found = check_package("no-such-spark", ">=4.0", "spark")
+    assert (found.status, "Spark is here" in found.found) == ("ok", True)
+    module = sys.modules["tastemill.doctor.packages"]  # the package has a function of that name
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    found = check_package("no-such-spark", ">=4.0", "spark")
+    assert (found.status, found.fix) == ("missing", "pip install 'tastemill[spark]'")
+    assert check_package("no-such-torch", ">=2.10", "train").status == "warn"
+    assert check_package("no-such-rich", ">=13", None).status == "missing"
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,17 @@ from tastemill.jars import DELTA_JARS, jars_found
 from tastemill.java import LEAST, find_java, java_version
 from tastemill.places import ivy_folder
 
-WANTED_PYTHON = (3, 11)
+WANTED_PYTHON = ((3, 11), (3, 12))
 NEWEST_JAVA = 21  # the newest that Spark 4.0 names
+GET_SPARK = "pip install 'tastemill[spark]'"
 GET_JAVA = "install a Java 17 runtime (Debian, Ubuntu: openjdk-17-jre-headless), or set JAVA_HOME"
 
 
 def python() -> Check:
-    """Petastorm reads only with one release of Python."""
+    """Petastorm needs a pyarrow that newer releases of Python can't have."""
     found = f"{platform.python_version()} at {sys.executable}"
-    wanted = ".".join(map(str, WANTED_PYTHON))
-    if sys.version_info[:2] == WANTED_PYTHON:
+    wanted = " or ".join(f"{major}.{minor}" for major, minor in WANTED_PYTHON)
+    if sys.version_info[:2] in WANTED_PYTHON:
         return Check("Python", "ok", found, wanted)
     return Check("Python", "missing", found, wanted, f"install Python {wanted} and use that")
 
@@ -44,7 +45,7 @@ def spark_home() -> Check:
     """SPARK_HOME wins over the package, and may be another release."""
     package = find_spec("pyspark")
     if package is None or package.origin is None:
-        return Check("Spark", "missing", "no pyspark", "the package", "pip install tastemill")
+        return Check("Spark", "missing", "no pyspark", "the package", GET_SPARK)
     own = Path(package.origin).parent
     home = os.environ.get("SPARK_HOME")
     if home and Path(home).resolve() != own.resolve():
