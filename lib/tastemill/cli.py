@@ -413,9 +413,13 @@ def main() -> None:
     as_json = "--json" in sys.argv
     try:
         # Typer's own errors are for people: with --json they come here.
-        sys.exit(app(prog_name="tastemill", standalone_mode=not as_json))
+        code = app(prog_name="tastemill", standalone_mode=not as_json)
+    except SystemExit as ended:
+        code = ended.code
     except Exception as error:
-        sys.exit(failure.report(_bad_usage(error), as_json=as_json))
+        code = failure.report(_bad_usage(error), as_json=as_json)
+    if code:  # Databricks takes an exit for a failure, whatever its code
+        sys.exit(code)
 
 
 def _bad_usage(error: Exception) -> Exception:

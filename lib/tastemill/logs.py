@@ -1,7 +1,7 @@
 """The log file of a process: what Spark and its JVM say, and the whole story of a failure.
 
 The JVM writes to the log from its first line on, so a terminal shows Tastemill's words alone. A
-program that spark-submit started has no such file: its logging is the cluster's.
+program that spark-submit or Databricks started has no such file: its logging is the cluster's.
 """
 
 import os
@@ -13,19 +13,15 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from tastemill.host import is_submitted
 from tastemill.places import cache_folder
 
 KEPT = 20
 """Logs of this many processes stay; older ones go when a new one is begun."""
 
 
-def is_submitted() -> bool:
-    """Whether spark-submit started this process: it has set master, JARs and logging."""
-    return "PYSPARK_GATEWAY_PORT" in os.environ
-
-
 def log_file() -> Path | None:
-    """The file of this process; None under spark-submit, and where no folder can be written."""
+    """The file of this process; None where logging is the cluster's or no folder can be written."""
     return None if is_submitted() else _begun(os.getpid())
 
 

@@ -13,9 +13,10 @@ from pyspark.sql import SparkSession
 
 from tastemill.errors import SetupError
 from tastemill.explain import no_start
+from tastemill.host import is_submitted, on_databricks
 from tastemill.jars import DELTA_JARS, jar_settings
 from tastemill.java import find_java
-from tastemill.logs import is_submitted, log_file
+from tastemill.logs import log_file
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ def build_session(cfg: SessionConfig, app: str = "tastemill") -> SparkSession:
     active = SparkSession.getActiveSession()
     if active is not None:
         return _checked(active)
-    wanted = {**REQUIRED, **cfg.conf}
-    settings = _beside_submitted(wanted) if is_submitted() else {**wanted, **_own(cfg)}
+    settings = _settings(cfg)
     builder = SparkSession.builder.appName(app)
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -61,6 +61,19 @@ def build_session(cfg: SessionConfig, app: str = "tastemill") -> SparkSession:
     # Analysis errors reach the caller as exceptions; this logger adds the plan as a page of JSON.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     return _checked(spark)
+
+
+def _required() -> dict[str, str]:
+    """What a session must have; Databricks builds Delta in, under names of its own."""
+    return {k: v for k, v in REQUIRED.items() if not (on_databricks() and k in DELTA_SETTINGS)}
+
+
+def _settings(cfg: SessionConfig) -> dict[str, str]:
+    """What is left to be set: little where something else has started Spark."""
+    wanted = {**_required(), **cfg.conf}
+    if on_databricks():
+        return wanted
+    return _beside_submitted(wanted) if is_submitted() else {**wanted, **_own(cfg)}
 
 
 def _own(cfg: SessionConfig) -> dict[str, str]:
@@ -100,7 +113,7 @@ def _beside_submitted(wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 def _checked(spark: SparkSession) -> SparkSession:
-    for key, wanted in REQUIRED.items():
+    for key, wanted in _required().items():
         found = spark.conf.get(key, None)
         if wanted not in (found or ""):
             log.warning("the running Spark session has %s=%s, expected %s", key, found, wanted)

@@ -37,6 +37,7 @@ def test_the_wheel_has_one_root_and_every_file_of_the_package(wheel: Path) -> No
         "tastemill/jobs/train_deep.py",
         "tastemill/conf/base.toml",
         "tastemill/conf/env/cluster.toml",
+        "tastemill/conf/env/databricks.toml",
         "tastemill/conf/spark/cluster.conf",
         "tastemill/report/report.html.j2",
         "tastemill/report/parts/style.css.j2",

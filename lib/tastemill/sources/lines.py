@@ -6,6 +6,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from tastemill.host import spark_uri
 from tastemill.sources.files import PACKED
 
 # What windows-1252 has where iso-8859-1 has control characters; five places are empty in both.
@@ -74,7 +75,7 @@ def path_in(folder: Path) -> Column:
 
 def location(file: Path) -> str:
     """A file as Spark takes it: a URI that isn't percent-encoded, nothing in it read as a glob."""
-    return "file://" + "".join(f"\\{c}" if c in r"\*?[]{}" else c for c in str(file.absolute()))
+    return spark_uri("".join(f"\\{c}" if c in r"\*?[]{}" else c for c in str(file.absolute())))
 
 
 def _earlier_splits() -> WindowSpec:

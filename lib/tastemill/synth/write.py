@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tastemill import __version__
 from tastemill.errors import DataError, UsageError
+from tastemill.host import spark_uri
 from tastemill.synth import choice, sessions
 from tastemill.synth.events import build_events
 from tastemill.synth.items import build_item_truth, build_items
@@ -74,7 +75,7 @@ def synthesize(
         seconds = {}
         for name, build in _tables(spark, cfg, num_partitions).items():
             at = time.monotonic()
-            build().write.parquet(f"file://{part / name}")
+            build().write.parquet(spark_uri(part / name))
             seconds[name] = time.monotonic() - at
         rows = {name: _num_rows(part / name) for name in seconds}
         if rows["events"] != cfg.num_events:

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from tastemill.errors import FeedError
+from tastemill.host import on_databricks, spark_uri
 from tastemill.training.feed import refuse_pickles
 from tastemill.training.spec import (
     COLUMNS,
@@ -185,7 +186,7 @@ def _write(rows: DataFrame, part: Path, count: int, num_processes: int) -> None:
     places = [name for name in rows.columns if name.startswith("place")]
     spread.sortWithinPartitions(*places, *COLUMNS).select(*COLUMNS).write.option(
         "compression", "snappy"
-    ).option("maxRecordsPerFile", limit).parquet(f"file://{part}")
+    ).option("maxRecordsPerFile", limit).parquet(spark_uri(part))
     written = sorted(part.glob("part-*.parquet"))
     for number, path in enumerate(written):
         path.rename(part / f"part-{number:05d}.parquet")
@@ -245,6 +246,8 @@ def _register(spark: SparkSession, spec: FeedSpec) -> None:
     The form that takes a path keeps the files; the one that takes a DataFrame deletes them at
     exit. Both want a cache folder to be configured.
     """
+    if on_databricks() and not spec.folder.startswith("/dbfs/"):
+        return  # there the converter takes a path in DBFS and no other; feeds lie in volumes
     from petastorm.spark import make_spark_converter  # noqa: PLC0415 - takes a second
 
     # It advises files of 50 MB; a feed has as many as the processes need.
