@@ -1,4 +1,4 @@
-"""How far a run is: on a terminal a bar with an estimate, else a line per stage that is over."""
+"""How far a run is: on a terminal a bar with an estimate, and a line per stage that is over."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,29 @@ from tastemill import console
 from tastemill.config import Purpose
 from tastemill.line.books import Record
 
-MARKS = {"done": "[green]✓[/]", "skipped": "[dim]·[/]", "failed": "[red]✗[/]"}
+MARKS = {"done": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
+
+
+def line_of(stage: str, purpose: Purpose, record: Record) -> Text:
+    """What is told of a stage that is over."""
+    rows = "" if record.rows is None else f"{record.rows:>10,} rows"
+    told = f" {stage:<16} {purpose:<10} {rows:>15} {record.seconds:>7.1f} s  "
+    detail = record.detail or record.error or ""
+    return Text.assemble(MARKS[record.status], told, (detail, "dim"))
+
+
+class StageLines:
+    """Prints a line for each stage that is over: for notebooks."""
+
+    def planned(self, seconds: Sequence[float | None]) -> None:
+        """How long stages took before."""
+
+    def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
+        """A stage begins."""
+
+    def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
+        """Tell what was done."""
+        print(line_of(stage, purpose, record).plain.rstrip())
 
 
 class Remaining:
@@ -99,15 +121,8 @@ class StageProgress:
 
     def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
         """Leave a line of what was done."""
-        if self.quiet:
-            return
-        rows = "" if record.rows is None else f"{record.rows:>10,} rows"
-        self.progress.console.print(
-            f"{MARKS[record.status]} {stage:<16} {purpose:<10} {rows:>15} "
-            f"{record.seconds:>7.1f} s  [dim]{record.detail or record.error or ''}[/]",
-            highlight=False,
-            soft_wrap=True,
-        )
+        if not self.quiet:
+            self.progress.console.print(line_of(stage, purpose, record), soft_wrap=True)
 
 
 class _Left(ProgressColumn):

@@ -94,9 +94,11 @@ def settings_layer(settings: Iterable[str]) -> Layer:
     return Layer("--set", _nested(pairs))
 
 
-def place_settings(data: str | None, warehouse: str | None) -> tuple[str, ...]:
+def place_settings(
+    data: str | None, warehouse: str | None, artifacts: str | None = None
+) -> tuple[str, ...]:
     """--data and --warehouse are settings with names of their own; quoted, they stay text."""
-    named = {"run.data": data, "run.warehouse": warehouse}
+    named = {"run.data": data, "run.warehouse": warehouse, "run.artifacts": artifacts}
     return tuple(
         f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in named.items() if value
     )

@@ -1,16 +1,17 @@
 """Runs the line for a person: progress, then metrics, a few lists, and where the report is."""
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from tastemill import console, job, views
-from tastemill.config.load import Config
+from tastemill.config.load import Config, Request, load_config
 from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.parallel import at_once
-from tastemill.progress import StageProgress
+from tastemill.progress import StageLines, StageProgress
 from tastemill.report.page import write_report
 from tastemill.session import build_session
 from tastemill.splits import judged_by
@@ -48,6 +49,38 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     )
     if report.exists():
         console.out.print(f"report: {report}", highlight=False, soft_wrap=True)
+
+
+def run_line(request: Request, plan: Plan | None = None) -> Run:
+    """Run or skip the stages with a printed line for each: what notebooks call.
+
+    Args:
+        request: the settings; Spark is taken as it runs, else started.
+        plan: the stages; all by default.
+
+    Returns:
+        The run that is over: its warehouse, its configuration, its models by kind.
+
+    Raises:
+        UsageError: a setting that isn't known or usable.
+    """
+    cfg = load_config(request)
+    run = Run(build_session(cfg.session), cfg, command_of(request), StageLines())
+    run.execute(plan or Plan())
+    return run
+
+
+def command_of(request: Request) -> str:
+    """The call of `tastemill run` that asks for the same, fit for a shell."""
+    named = {
+        "--dataset": request.dataset,
+        "--env": request.env,
+        "--conf": request.conf,
+        "--params": request.params,
+    }
+    options = [word for option, value in named.items() if value for word in (option, value)]
+    settings = [word for setting in request.settings for word in ("--set", setting)]
+    return shlex.join(["tastemill", "run", *options, *settings])
 
 
 def repro_and_show(cfg: Config, run_id: str, *, as_json: bool = False) -> bool:
