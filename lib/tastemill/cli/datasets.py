@@ -69,12 +69,12 @@ def check(dataset: str, data: Data = "", settings: Set = None, as_json: AsJson =
     """
     from dataclasses import asdict  # noqa: PLC0415
 
-    from tastemill import job  # noqa: PLC0415 - Spark is slow to import
+    from tastemill.config import paths  # noqa: PLC0415 - Spark is slow to import
     from tastemill.session import build_session  # noqa: PLC0415
     from tastemill.sources.check import check as checked  # noqa: PLC0415
 
     cfg = config(dataset, data, "", "local", None, *(settings or []))
-    found = checked(build_session(cfg.session), cfg, job.data_folder(cfg))
+    found = checked(build_session(cfg.session), cfg, paths.data_folder(cfg))
     if as_json:
         console.print_json(asdict(found))
         return
