@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import job, tables
+from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.parallel import at_once
@@ -29,7 +30,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     there = [table for table in tables.ALL if warehouse.exists(table)]
     rewritten = sum(at_once(spark, *(partial(_tidy, warehouse, t, limits) for t in there)))
     freed = sweep(
-        job.artifacts(cfg),
+        paths.artifacts(cfg),
         scratch_days=limits.scratch_days,
         weights_days=limits.retention_days,
         kept=_weights(warehouse),

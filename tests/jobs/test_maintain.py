@@ -51,7 +51,7 @@ def test_files_stay_small_enough_to_be_rewritten(spark: SparkSession, tmp_path: 
     clustered = replace(tables.RELATIONS, cluster_by=("user_id",))
     name = F.sha2(F.col("id").cast("string"), 256)
     pairs = [name.alias(key) for key in clustered.columns]
-    warehouse.merge(clustered, spark.range(20_000).select(*pairs).withColumn("kind", F.lit("friend")))
+    warehouse.merge(clustered, spark.range(20_000).select(*pairs))
     warehouse.optimize(clustered, max_file_mib=0.5)
     files = warehouse.read(clustered).inputFiles()
     sizes = [Path(file.removeprefix("file:")).stat().st_size / 2**20 for file in files]
