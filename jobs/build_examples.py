@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.examples import Recipe, build_examples
 from tastemill.profiles.categories import with_category_shares
@@ -22,7 +22,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the slice of one purpose."""
     warehouse = job.open_warehouse(spark, cfg)
     purpose = cfg.run.purpose
-    times = job.times_of(warehouse, cfg)
+    times = passes.times_of(warehouse, cfg)
     recipe = Recipe(purpose, times, cfg.dataset, cfg.profiles, cfg.examples)
     ds = str(recipe.moment.as_of.date())
     index = warehouse.read(tables.ITEM_INDEX)
@@ -30,7 +30,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
     shares = with_category_shares(known, slots, cfg.profiles.num_categories)
     examples = build_examples(
-        job.numbered_events(warehouse, cfg, times), shares.join(index, "item_id"), recipe
+        passes.numbered_events(warehouse, cfg, times), shares.join(index, "item_id"), recipe
     )
     warehouse.overwrite_slice(tables.EXAMPLES, examples, purpose)
     return job.JobResult(warehouse.read(tables.EXAMPLES, where=purpose).count())

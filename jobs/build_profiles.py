@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.parallel import at_once
 from tastemill.profiles.categories import fit_category_slots, with_category_shares
@@ -27,10 +27,10 @@ OUTPUTS = (tables.CATEGORY_SLOTS, tables.USER_PROFILES, tables.ITEM_PROFILES)
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the day's slice of the three tables."""
     warehouse = job.open_warehouse(spark, cfg)
-    times = job.times_of(warehouse, cfg)
+    times = passes.times_of(warehouse, cfg)
     moment = Moment(times.of(cfg.run.purpose))
     ds, size = moment.as_of.date(), cfg.profiles.num_categories
-    past = job.events_of(warehouse, cfg, times).where(is_past())
+    past = passes.events_of(warehouse, cfg, times).where(is_past())
     items = warehouse.read(tables.ITEMS)
     slots = fit_category_slots(past, items, size)
     rows = as_table(slots.withColumn("ds", F.lit(ds)), tables.CATEGORY_SLOTS)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.collaborative.baselines import rating_mean
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
@@ -25,9 +25,9 @@ OUTPUTS = (tables.METRICS,)
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Rewrite the metrics of the models judged."""
     warehouse = job.open_warehouse(spark, cfg)
-    chosen, dataset = job.models_of(warehouse, cfg), cfg.dataset
-    times = job.times_of(warehouse, cfg)
-    events = job.numbered_events(warehouse, cfg, times).persist()
+    chosen, dataset = passes.models_of(warehouse, cfg), cfg.dataset
+    times = passes.times_of(warehouse, cfg)
+    events = passes.numbered_events(warehouse, cfg, times).persist()
     past = events.where(is_past())
     relevant = backtest.relevant_items(
         events, dataset.positive_min, dataset.min_item_events

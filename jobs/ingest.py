@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import job, tables
+from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError
 from tastemill.parallel import at_once
+from tastemill.release import code_hash
 from tastemill.sources.batch import clean, mark_events
 from tastemill.sources.core import REASON as OUTSIDE_CORE
 from tastemill.sources.files import input_files
@@ -36,9 +38,9 @@ OUTPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Read the files that weren't read yet and add what they hold."""
     warehouse = job.open_warehouse(spark, cfg)
-    source, folder = cfg.source, job.data_folder(cfg)
+    source, folder = cfg.source, paths.data_folder(cfg)
     now = datetime.now(UTC)
-    reader = reader_hash(source, job.code_hash())
+    reader = reader_hash(source, code_hash())
     files = as_ingested_files(spark, input_files(folder, source), source.name, reader, now)
     known = warehouse.read_or_empty(tables.INGESTED_FILES)
     if files.join(known, list(tables.INGESTED_FILES.keys), "left_anti").isEmpty():
@@ -71,7 +73,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
 
 def inputs(cfg: Config) -> dict[str, str]:
     """The input files and their sha256: part of the stage key."""
-    return fingerprints(input_files(job.data_folder(cfg), cfg.source))
+    return fingerprints(input_files(paths.data_folder(cfg), cfg.source))
 
 
 def _refuse_other_mapping(files: DataFrame, known: DataFrame) -> None:

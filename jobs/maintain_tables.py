@@ -11,10 +11,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import job, tables
+from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.parallel import at_once
 from tastemill.tables import Table
+from tastemill.upkeep.config import MaintainConfig
 from tastemill.upkeep.folders import sweep
 
 SECTIONS = ("maintain",)
@@ -24,23 +26,23 @@ OUTPUTS = ()
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Compact and vacuum every table, then sweep the folders beside them."""
-    warehouse, days = job.open_warehouse(spark, cfg), cfg.maintain.retention_days
+    warehouse, limits = job.open_warehouse(spark, cfg), cfg.maintain
     there = [table for table in tables.ALL if warehouse.exists(table)]
-    rewritten = sum(at_once(spark, *(partial(_tidy, warehouse, t, days) for t in there)))
+    rewritten = sum(at_once(spark, *(partial(_tidy, warehouse, t, limits) for t in there)))
     freed = sweep(
-        job.artifacts(cfg),
-        scratch_days=cfg.maintain.scratch_days,
-        weights_days=days,
+        paths.artifacts(cfg),
+        scratch_days=limits.scratch_days,
+        weights_days=limits.retention_days,
         kept=_weights(warehouse),
     )
     word = f"files rewritten in {len(there)} tables, {freed / 2**20:,.1f} MiB of folders freed"
     return job.JobResult(rewritten, detail=word)
 
 
-def _tidy(warehouse: Warehouse, table: Table, days: float) -> int:
+def _tidy(warehouse: Warehouse, table: Table, limits: MaintainConfig) -> int:
     """Compact and vacuum one table; return how many files were written together."""
-    rewritten = warehouse.optimize(table)
-    warehouse.vacuum(table, days)
+    rewritten = warehouse.optimize(table, limits.max_file_mib)
+    warehouse.vacuum(table, limits.retention_days)
     return rewritten
 
 

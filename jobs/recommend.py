@@ -11,7 +11,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.models import Model
@@ -34,9 +34,9 @@ OUTPUTS = (tables.BACKTEST_LISTS,)
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Make lists of every model of the pass, and write them where they belong."""
     warehouse = job.open_warehouse(spark, cfg)
-    chosen = job.models_of(warehouse, cfg)
-    times = job.times_of(warehouse, cfg)
-    events = job.numbered_events(warehouse, cfg, times).persist()
+    chosen = passes.models_of(warehouse, cfg)
+    times = passes.times_of(warehouse, cfg)
+    events = passes.numbered_events(warehouse, cfg, times).persist()
     index = warehouse.read(tables.ITEM_INDEX)
     num_items = lists.num_items_of(index)
     pool = lists.catalogue(events.where(is_past()), cfg.dataset, num_items)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tastemill import job, models, tables
+from tastemill import job, models, passes, tables
 from tastemill.collaborative.als import explicit_ratings, fit_als, implicit_ratings
+from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
 from tastemill.examples import type_weight
@@ -23,7 +24,7 @@ KINDS = ("als", "als_explicit")
 
 def kinds(cfg: Config) -> list[str]:
     """What the pass needs of the configured variants."""
-    return job.kinds_to_fit(cfg, cfg.als.models)
+    return passes.kinds_to_fit(cfg, cfg.als.models)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -32,11 +33,11 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     wanted = kinds(cfg)
     if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
-    past = job.numbered_events(warehouse, cfg, job.times_of(warehouse, cfg)).where(is_past())
-    checkpoints = str(job.artifacts(cfg) / "checkpoints" / "als")
+    past = passes.numbered_events(warehouse, cfg, passes.times_of(warehouse, cfg)).where(is_past())
+    checkpoints = str(paths.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
     for kind in wanted:
-        recipe = job.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg, kind))
+        recipe = passes.recipe(warehouse, cfg, kind, cfg.als.seed).with_params(_params(cfg, kind))
         start = time.monotonic()
         factors = fit_als(
             _ratings(past, kind, cfg),

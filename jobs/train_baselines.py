@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, models, tables
+from tastemill import job, models, passes, tables
 from tastemill.collaborative import baselines
 from tastemill.config.load import Config
 from tastemill.errors import UsageError
@@ -23,7 +23,7 @@ KINDS = ("popularity", "recent_popularity", "bias")
 
 def kinds(cfg: Config) -> list[str]:
     """What the pass needs of the configured baselines."""
-    return job.kinds_to_fit(cfg, cfg.baselines.models)
+    return passes.kinds_to_fit(cfg, cfg.baselines.models)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -32,9 +32,9 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     wanted = kinds(cfg)
     if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown baseline", expected=", ".join(KINDS), found=", ".join(unknown))
-    events = job.numbered_events(warehouse, cfg, job.times_of(warehouse, cfg))
+    events = passes.numbered_events(warehouse, cfg, passes.times_of(warehouse, cfg))
     past = events.where(is_past()).persist()
-    fitted = [_fit(kind, past, job.recipe(warehouse, cfg, kind, 0), cfg) for kind in wanted]
+    fitted = [_fit(kind, past, passes.recipe(warehouse, cfg, kind, 0), cfg) for kind in wanted]
     saved = models.save(warehouse, fitted) if fitted else {}
     past.unpersist()
     return job.JobResult(len(saved), saved)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from tastemill import job, models, tables
+from tastemill import job, models, passes, tables
+from tastemill.config import paths
 from tastemill.config.load import Config
 
 SECTIONS = ("dataset", "deep")
@@ -20,7 +21,7 @@ OUTPUTS = (tables.TRAINING_HISTORY,)
 def kinds(cfg: Config) -> list[str]:
     """The network, where the pass needs it."""
     wanted = cfg.deep.enabled or cfg.recommend.model == cfg.deep.model
-    return job.kinds_to_fit(cfg, [cfg.deep.model] if wanted else [])
+    return passes.kinds_to_fit(cfg, [cfg.deep.model] if wanted else [])
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -32,11 +33,11 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
 
     warehouse = job.open_warehouse(spark, cfg)
     source = job.TableSlice(tables.EXAMPLES, cfg.run.purpose)
-    recipe = job.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, [source])
+    recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, [source])
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(fit.PARAMS)))
     feeds = fit.make_feeds(
         warehouse.read(tables.EXAMPLES, where=cfg.run.purpose),
-        job.artifacts(cfg) / "feeds",
+        paths.artifacts(cfg) / "feeds",
         {label: str(version) for label, version in recipe.versions.items()},
         cfg.deep,
     )
@@ -48,7 +49,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         feeds,
         (sizes[0], sizes[1]),
         cfg.deep.loss(cfg.dataset.task),
-        job.artifacts(cfg) / "models" / recipe.model_id,
+        paths.artifacts(cfg) / "models" / recipe.model_id,
     )
     fitted = models.Fitted(
         recipe, time.monotonic() - start, artifact=result.artifact, metrics=fit.last_epoch(result)

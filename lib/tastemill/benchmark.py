@@ -18,9 +18,9 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.backtest import catalogue_items
-from tastemill.job import numbered_events, times_of
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
+from tastemill.passes import numbered_events, times_of
 from tastemill.progress import StageProgress
 from tastemill.session import build_session
 from tastemill.splits import is_past

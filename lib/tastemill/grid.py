@@ -21,12 +21,13 @@ from tastemill import console, tables
 from tastemill.benchmark import K, protocol_of, scratch_run
 from tastemill.collaborative.als import AlsConfig, fit_als, implicit_ratings
 from tastemill.config.load import Config
+from tastemill.config.paths import artifacts
 from tastemill.delta import Warehouse
 from tastemill.evaluation import backtest
 from tastemill.evaluation.ranking import ranking_metrics
 from tastemill.examples import type_weight
-from tastemill.job import artifacts, numbered_events, times_of
 from tastemill.line.stages import Plan
+from tastemill.passes import numbered_events, times_of
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
 from tastemill.splits import is_past, tuning

@@ -49,6 +49,7 @@ def lists(spark: SparkSession, chosen: Column, seq: int, salt: int) -> DataFrame
 
 def files_read(spark: SparkSession, since: int) -> list[int]:
     """How many files each scan of Parquet read that has run since so many queries, by Spark."""
+    spark._jsparkSession.sparkContext().listenerBus().waitUntilEmpty()
     store = spark._jsparkSession.sharedState().statusStore()
     found = []
     for query in _elements(store.executionsList(since, 1_000)):
@@ -100,8 +101,7 @@ def main() -> None:
         warehouse = Warehouse(spark, f"{folder}/warehouse", "bench")
         everybody = F.lit(True)
         warehouse.merge(LISTS, lists(spark, everybody, 1, 0))
-        spark.sql(f"OPTIMIZE {warehouse.name(LISTS)}")
-        warehouse.forget()
+        warehouse.optimize(LISTS, cfg.maintain.max_file_mib)
         together = F.col("id").between(500_000, 500_000 + NUM_CHANGED - 1)
         at_random = F.pmod(F.xxhash64("id"), F.lit(NUM_LISTS // NUM_CHANGED)) == 0
         cases = (

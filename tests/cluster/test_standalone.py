@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from tastemill import job, tables
+from tastemill import passes, tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.jobs import build_examples, build_profiles, ingest, recommend
@@ -59,7 +59,7 @@ def prepared(
     cfg = load_config(Request("movielens-100k", settings=settings))
     ingest.run(spark, cfg)
     # Working out the times takes every job a dozen queries: once is enough.
-    times = asdict(job.times_of(warehouse, cfg))
+    times = asdict(passes.times_of(warehouse, cfg))
     settings += tuple(f"run.{name}={at.isoformat()}" for name, at in times.items())
     cfg = load_config(Request("movielens-100k", settings=settings))
     for stage in (build_profiles, build_examples):

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tastemill import job, tables
+from tastemill.config import paths
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError, UsageError
@@ -355,6 +356,6 @@ def test_the_shipped_completejourney(spark: SparkSession, tmp_path: Path) -> Non
     assert (rows, store.read(tables.EVENTS).count()) == (75_000 - lines, 75_000 - lines)
     assert 0 < lines < 5_000
     assert {r.reason for r in rejected} <= {"coupon_or_misc_item", "quantity_not_positive"}
-    with gzip.open(job.data_folder(cfg) / "products.csv.gz", "rt") as file:
+    with gzip.open(paths.data_folder(cfg) / "products.csv.gz", "rt") as file:
         products = sum(1 for _ in file) - 1
     assert store.read(tables.ITEMS).count() == products

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.errors import BusyError
 from tastemill.jobs import evaluate
@@ -120,7 +120,7 @@ def test_a_second_run_is_idle(
 ) -> None:
     before = table_versions(first.warehouse)
     with monkeypatch.context() as patch:
-        patch.setattr(job, "times_of", lambda *_: pytest.fail("the events were read for times"))
+        patch.setattr(passes, "times_of", lambda *_: pytest.fail("the events were read for times"))
         second = run_line(spark, config(folder))
     assert second.cfg.run.cut == first.cfg.run.cut
     # The first run could not know how long it takes; the second one goes by the first.

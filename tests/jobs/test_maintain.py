@@ -2,11 +2,13 @@
 
 import os
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tastemill import tables
 from tastemill.config.load import Request, load_config
@@ -42,6 +44,21 @@ def test_fewer_files_the_same_rows_and_no_new_data_version(
     assert after.data_version(SLOTS) == version
     assert kept_version(after, SLOTS, int(version or 0)) is not None
     assert maintain_tables.run(spark, cfg).rows == 0
+
+
+def test_files_stay_small_enough_to_be_rewritten(spark: SparkSession, tmp_path: Path) -> None:
+    warehouse = Warehouse(spark, str(tmp_path / "warehouse"), "toy")
+    clustered = replace(tables.RELATIONS, cluster_by=("user_id",))
+    name = F.sha2(F.col("id").cast("string"), 256)
+    pairs = [name.alias(key) for key in clustered.columns]
+    warehouse.merge(clustered, spark.range(20_000).select(*pairs))
+    warehouse.optimize(clustered, max_file_mib=0.5)
+    files = warehouse.read(clustered).inputFiles()
+    sizes = [Path(file.removeprefix("file:")).stat().st_size / 2**20 for file in files]
+    assert len(files) > 2
+    assert max(sizes) < 0.5 * 1.2
+    assert warehouse.read(clustered).count() == 20_000
+    assert warehouse.optimize(clustered, max_file_mib=0.5) == 0
 
 
 def test_versions_older_than_the_retention_go(spark: SparkSession, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.report.comparison import collect_comparison
-from tastemill.report.contents import Figure, MetricsTable, ReportData
+from tastemill.report.contents import ReportData
+from tastemill.report.contents.quality import Figure, MetricsTable
 from tastemill.report.data import collect
 from tastemill.report.page import write_report
 from tastemill.report.predicted import score_histogram, star_spreads

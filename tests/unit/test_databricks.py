@@ -23,6 +23,8 @@ from packaging.requirements import Requirement
 
 from tastemill import job, logs, session
 from tastemill.cli import app
+from tastemill.config import paths
+from tastemill.config.layers import place_settings
 from tastemill.config.load import Request, load_config
 from tastemill.host import is_submitted, on_databricks, spark_uri
 from tastemill.line.stages import BACKTEST, UPKEEP
@@ -161,7 +163,7 @@ def _task(bundle: Bundle, file: Path, found: dict[str, Any], task: dict[str, Any
         return
     if request.env != "databricks" or cfg.deep.local_mode:
         yield "isn't told that it runs on Databricks"
-    if job.location(cfg) != TOLD["warehouse"] or str(job.artifacts(cfg)) != TOLD["artifacts"]:
+    if paths.location(cfg) != TOLD["warehouse"] or str(paths.artifacts(cfg)) != TOLD["artifacts"]:
         yield "its warehouse or artifacts aren't those of the bundle"
 
 
@@ -192,7 +194,7 @@ def _request(words: list[str]) -> Request:
         return job._request(name, options)
     parser = typer.main.get_command(app).commands[command]
     given = parser.make_context(command, rest).params
-    places = job.place_settings(given["data"], given["warehouse"])
+    places = place_settings(given["data"], given["warehouse"])
     settings = (*(given["settings"] or ()), *places)
     return Request(given["dataset"], given["env"], given["conf"], given["params"], settings)
 

@@ -10,36 +10,29 @@ import pytest
 from pyspark.sql import Row
 
 from tastemill.report import numbers, plots, shape_plots
-from tastemill.report.contents import (
+from tastemill.report.contents import ReportData
+from tastemill.report.contents.data import (
     Activity,
     Bin,
-    Card,
-    Comparison,
-    Curve,
-    Decile,
-    Difference,
     EventType,
-    Figure,
     Known,
-    Lists,
-    MetricsTable,
-    Model,
-    Overview,
-    Prediction,
-    Profiles,
-    Quantity,
     Quarantine,
     Rejected,
-    ReportData,
     Shape,
-    ShownItem,
-    Spread,
-    Stage,
-    TableVersions,
     Tail,
     Timeline,
-    UserLists,
 )
+from tastemill.report.contents.people import Card, Lists, Profiles, Quantity, ShownItem, UserLists
+from tastemill.report.contents.quality import (
+    Comparison,
+    Decile,
+    Difference,
+    Figure,
+    MetricsTable,
+    Prediction,
+    Spread,
+)
+from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
 from tastemill.report.page import few_series, render
 from tastemill.report.predicted import deciles
 

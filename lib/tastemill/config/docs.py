@@ -4,7 +4,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from tastemill.config.load import Config
-from tastemill.sources import mapping
+from tastemill.sources import mapping, texts
 
 HEAD = """\
 # Settings
@@ -48,16 +48,16 @@ def _mappings() -> str:
         "items": mapping.ItemsFiles,
         "relations": mapping.RelationsFiles,
     }
-    common, text = tuple(mapping.Files.model_fields), tuple(mapping.Text.model_fields)
+    common, text = tuple(mapping.Files.model_fields), tuple(texts.Text.model_fields)
     pages = [_keys("## Files of every kind", mapping.Files, ())]
     pages += [_keys(f"## [[source.{name}]]", model, common) for name, model in parts.items()]
     pages.append(FIELDS)
-    pages.append(_keys("### A text", mapping.Text, ()))
+    pages.append(_keys("### A text", texts.Text, ()))
     fields: dict[str, type[BaseModel]] = {
-        "a number (value, dwell_seconds, price)": mapping.Number,
-        "a time (time, released_on, updated_at)": mapping.When,
-        "categories": mapping.Labels,
-        "a rule (reject, require, reject_events)": mapping.Condition,
+        "a number (value, dwell_seconds, price)": texts.Number,
+        "a time (time, released_on, updated_at)": texts.When,
+        "categories": texts.Labels,
+        "a rule (reject, require, reject_events)": texts.Condition,
     }
     pages += [_keys(f"### And of {what}", model, text) for what, model in fields.items()]
     return "".join(pages)

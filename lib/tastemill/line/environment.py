@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pyspark.sql import SparkSession
 
-from tastemill import job
+from tastemill.release import code_hash
 
 PACKAGES = (
     "tastemill",
@@ -24,7 +24,7 @@ def environment(spark: SparkSession) -> dict[str, str | None]:
     """What stands beside a run in `runs`; equal environments give equal bits."""
     context = spark.sparkContext
     return {
-        "code": job.code_hash(),
+        "code": code_hash(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "master": context.master,

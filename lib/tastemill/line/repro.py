@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import job, tables
+from tastemill.config import paths
 from tastemill.config.load import Config, config_of
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError, UsageError
@@ -179,7 +180,7 @@ def _table(label: str) -> str:
 @contextmanager
 def _scratch(cfg: Config, run_id: str) -> Iterator[Path]:
     """A folder that all workers see, for as long as it is needed."""
-    folder = job.artifacts(cfg) / "repro" / run_id
+    folder = paths.artifacts(cfg) / "repro" / run_id
     shutil.rmtree(folder, ignore_errors=True)
     try:
         yield folder

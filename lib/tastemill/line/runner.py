@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from pyspark.sql import SparkSession
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config, as_values
 from tastemill.lease import Holder, Lease
@@ -200,18 +200,18 @@ class Run:
             cfg = cfg.model_copy(update={"run": run.model_copy(update=update)})
         if name in JUDGED:
             # Where training isn't part of the call: what it would find, so that the key tells.
-            known = {"models": self.models[purpose] or job.newest_models(self.warehouse, cfg)}
+            known = {"models": self.models[purpose] or passes.newest_models(self.warehouse, cfg)}
             cfg = cfg.model_copy(update={"run": cfg.run.model_copy(update=known)})
         return cfg
 
     def _times(self, cfg: Config) -> Times:
         """The times, as an earlier run found them in the same events, else found now."""
-        if any(job.given_times(cfg)):
-            return job.times_of(self.warehouse, cfg)
+        if any(passes.given_times(cfg)):
+            return passes.times_of(self.warehouse, cfg)
         self.times_key = times_key(cfg, self.warehouse.data_version(tables.EVENTS))
         known = known_settings(self.warehouse, self.times_key)
         if known is None:
-            return job.times_of(self.warehouse, cfg)
+            return passes.times_of(self.warehouse, cfg)
         found = known["run"]
         return Times(*(datetime.fromisoformat(found[at.name]) for at in fields(Times)))
 

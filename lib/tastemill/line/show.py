@@ -5,7 +5,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tastemill import console, job, views
+from tastemill import console, views
+from tastemill.config import paths
 from tastemill.config.load import Config, Request, load_config
 from tastemill.line.repro import TOLERANCE, Outcome, repro
 from tastemill.line.runner import Run
@@ -43,7 +44,7 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     done = sum(record.status == "done" for _, _, record in run.records)
     console.out.print(
         f"run {run.run_seq} ({run.run_id}): {done} stages done, "
-        f"{len(run.records) - done} skipped; tables in {job.location(cfg)}",
+        f"{len(run.records) - done} skipped; tables in {paths.location(cfg)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -110,7 +111,7 @@ def _verdict(outcome: Outcome) -> str:
 
 def report_of(run: Run) -> Path:
     """Write the report when anything was done; an idle run leaves the last one as it is."""
-    path = job.artifacts(run.cfg) / "report.html"
+    path = paths.artifacts(run.cfg) / "report.html"
     if run.worked or not path.exists():
         write_report(run.warehouse, run.cfg, run.run_id, run.models["backtest"], path)
     return path

@@ -15,6 +15,7 @@ from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config
 from tastemill.errors import UsageError, did_you_mean
+from tastemill.release import code_hash
 from tastemill.tables import Table
 
 BACKTEST = (
@@ -85,7 +86,7 @@ def stage_key(name: str, module: JobModule, cfg: Config, inputs: Mapping[str, in
     """Hash of the job, tastemill's sources, its settings, its times, its inputs, its models."""
     facts: dict[str, Any] = {
         "job": name,
-        "code": job.code_hash(),
+        "code": code_hash(),
         "purpose": cfg.run.purpose,
         "times": [str(at) for at in (cfg.run.valid_from, cfg.run.cut, cfg.run.as_of)],
         "models": dict(cfg.run.models),
@@ -100,7 +101,7 @@ def stage_key(name: str, module: JobModule, cfg: Config, inputs: Mapping[str, in
 def times_key(cfg: Config, events_version: int | None) -> str:
     """Hash of everything that decides the times of a run that names none."""
     sections = {name: _settings(name, cfg) for name in ("dataset", "split")}
-    return _hash({"code": job.code_hash(), "events": events_version, "sections": sections})
+    return _hash({"code": code_hash(), "events": events_version, "sections": sections})
 
 
 def _hash(facts: Mapping[str, Any]) -> str:

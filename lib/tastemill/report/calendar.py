@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from pyspark.sql import Row
 
-from tastemill.report.contents import Timeline
+from tastemill.report.contents.data import Timeline
 
 MAX_BINS = 150
 MONTHS = {"month": 1, "quarter": 3, "year": 12}

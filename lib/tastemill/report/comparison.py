@@ -16,7 +16,7 @@ from tastemill.delta import Warehouse
 from tastemill.evaluation.backtest import relevant_items
 from tastemill.evaluation.ranking import ranking_metrics
 from tastemill.evaluation.significance import differences_from, holm
-from tastemill.report.contents import Comparison, Difference, MetricsTable
+from tastemill.report.contents.quality import Comparison, Difference, MetricsTable
 from tastemill.report.events import parted_events
 
 METRIC = "ndcg"

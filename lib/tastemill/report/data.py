@@ -22,18 +22,10 @@ from tastemill.models import Model as Fitted
 from tastemill.parallel import at_once
 from tastemill.report.commands import repro_command
 from tastemill.report.comparison import collect_comparison
-from tastemill.report.contents import (
-    Curve,
-    Figure,
-    Lists,
-    MetricsTable,
-    Model,
-    Overview,
-    Profiles,
-    ReportData,
-    Stage,
-    TableVersions,
-)
+from tastemill.report.contents import ReportData
+from tastemill.report.contents.people import Lists, Profiles
+from tastemill.report.contents.quality import Figure, MetricsTable
+from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
 from tastemill.report.headline import overall
 from tastemill.report.people import collect_lists
 from tastemill.report.predicted import collect_predictions

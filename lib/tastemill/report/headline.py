@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tastemill.report.comparison import METRIC, POPULAR, reference_of
-from tastemill.report.contents import Difference, Figure, MetricsTable, ReportData
+from tastemill.report.contents import ReportData
+from tastemill.report.contents.quality import Difference, Figure, MetricsTable
 from tastemill.report.numbers import decimals
 
 SIGNIFICANT = 0.05

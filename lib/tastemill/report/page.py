@@ -12,14 +12,10 @@ from markupsafe import Markup
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.report import numbers, plots, shape_plots, words
-from tastemill.report.contents import (
-    MetricsTable,
-    Prediction,
-    Profiles,
-    ReportData,
-    Shape,
-    Timeline,
-)
+from tastemill.report.contents import ReportData
+from tastemill.report.contents.data import Shape, Timeline
+from tastemill.report.contents.people import Profiles
+from tastemill.report.contents.quality import MetricsTable, Prediction
 from tastemill.report.data import RANKING_METRICS, RATING_METRICS, collect
 from tastemill.report.headline import headline, overall
 

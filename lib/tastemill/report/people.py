@@ -12,7 +12,7 @@ from tastemill import tables
 from tastemill.config import SplitConfig
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.report.contents import Lists, ShownItem, UserLists
+from tastemill.report.contents.people import Lists, ShownItem, UserLists
 from tastemill.report.events import parted_events
 from tastemill.splits import is_past
 from tastemill.times import ORDER, taken

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from tastemill.report.contents import Curve, Decile, Figure, Spread
+from tastemill.report.contents.quality import Decile, Figure, Spread
+from tastemill.report.contents.run import Curve
 from tastemill.report.svg import FIRST, INK, MUTED, SECOND, Axes, picture
 
 

@@ -19,7 +19,7 @@ from tastemill.delta import Warehouse
 from tastemill.evaluation import predictions
 from tastemill.evaluation.backtest import union
 from tastemill.models import Model
-from tastemill.report.contents import Decile, Prediction, Spread
+from tastemill.report.contents.quality import Decile, Prediction, Spread
 from tastemill.report.events import parted_events
 from tastemill.splits import is_past
 

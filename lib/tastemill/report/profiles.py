@@ -10,7 +10,8 @@ from tastemill import tables
 from tastemill.delta import Warehouse
 from tastemill.parallel import at_once
 from tastemill.profiles.history import FIXED_POINT
-from tastemill.report.contents import Bin, Card, Lists, Profiles, Quantity
+from tastemill.report.contents.data import Bin
+from tastemill.report.contents.people import Card, Lists, Profiles, Quantity
 
 QUANTILES = (0.10, 0.25, 0.50, 0.75, 0.90)
 QUANTITIES = (

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from tastemill import tables
 from tastemill.delta import Warehouse
-from tastemill.report.contents import Quarantine, Rejected
+from tastemill.report.contents.data import Quarantine, Rejected
 
 MAX_REASONS, MAX_LENGTH = 20, 120
 

@@ -13,7 +13,7 @@ from tastemill import tables
 from tastemill.delta import Warehouse
 from tastemill.parallel import at_once
 from tastemill.report.calendar import timeline, unit_of
-from tastemill.report.contents import Activity, Bin, EventType, Known, Shape, Tail
+from tastemill.report.contents.data import Activity, Bin, EventType, Known, Shape, Tail
 
 MAX_TYPES = 12
 QUARTILES = (0.25, 0.5, 0.75)

@@ -5,7 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from tastemill.report.calendar import next_begin
-from tastemill.report.contents import Bin, Tail, Timeline
+from tastemill.report.contents.data import Bin, Tail, Timeline
 from tastemill.report.svg import FIRST, INK, MUTED, SERIES, Axes, picture
 
 MAX_LABELS = 9

@@ -10,7 +10,7 @@ from pyspark.sql import types as T
 
 from tastemill.errors import DataError, did_you_mean
 from tastemill.sources.entities import unescaped
-from tastemill.sources.mapping import UNIX, Condition, Labels, Number, Text, When
+from tastemill.sources.texts import UNIX, Condition, Labels, Number, Text, When
 
 ROW = "row"  # the struct of a file's own columns
 OFFSET = r"(Z|[+-]\d{2}:?(\d{2})?)$"

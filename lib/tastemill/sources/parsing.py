@@ -20,7 +20,8 @@ from tastemill.sources.base import ORIGIN
 from tastemill.sources.fields import ROW, Columns, literally
 from tastemill.sources.files import Part, header_of
 from tastemill.sources.lines import location, name_in, path_in, read_lines, with_rows
-from tastemill.sources.mapping import Files, Text
+from tastemill.sources.mapping import Files
+from tastemill.sources.texts import Text
 
 MALFORMED = "_malformed"
 UNEVEN, UNBALANCED, NO_JSON = "wrong_number_of_fields", "quote_not_closed", "not_json"

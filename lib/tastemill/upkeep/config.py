@@ -17,3 +17,8 @@ class MaintainConfig(Section):
     scratch_days: float = Field(
         1.0, ge=0, description="Feeds, checkpoints and scratch folders are kept so long."
     )
+    max_file_mib: float = Field(
+        32.0,
+        gt=0,
+        description="Compacted files are no larger than about this: a MERGE rewrites whole files.",
+    )
