@@ -85,7 +85,7 @@ def merged(warehouse: Warehouse, case: str, rows: DataFrame) -> dict[str, object
         "new versions": history["version"] - before,
         "files": size["numFiles"],
         "files compared": compared,
-        "files searched": searched[0] if searched else 0,
+        "files searched": max(searched, default=0),
         "files rewritten": int(told.get("numTargetFilesRemoved", 0)),
         "MiB of the table": size["sizeInBytes"] / 2**20,
         "MiB rewritten": int(told.get("numTargetBytesRemoved", 0)) / 2**20,

@@ -43,6 +43,7 @@ SETTINGS = (
 )
 USERS = 20
 WARM, EVERY = 10, 10  # caches are full after so many runs; then it is measured every so often
+NETWORK_EVERY = 5  # a network is trained this often: its processes take half a minute to start
 # Growth from the first measure to the last that is still called none.
 ALLOWED = {
     "other artifacts": 0,
@@ -71,16 +72,17 @@ def own_temporary_folder(folder: Path) -> None:
     os.environ["JDK_JAVA_OPTIONS"] = f"-Djava.io.tmpdir={folder}"
 
 
-def config(folder: Path) -> Config:
-    """The line as small as it gets, with a network."""
+def config(folder: Path, number: int) -> Config:
+    """The line as small as it gets, in some runs with a network."""
     place = (f"run.data='{folder}/data'", f"run.warehouse='{folder}/warehouse'")
-    return load_config(Request("movielens-100k", settings=(*SETTINGS, *place)))
+    network = f"deep.enabled={str(number % NETWORK_EVERY == 0).lower()}"
+    return load_config(Request("movielens-100k", settings=(*SETTINGS, network, *place)))
 
 
 def one_run(spark: SparkSession, folder: Path, number: int) -> None:
     """More ratings, the whole line, then, now and then, upkeep."""
     write_movielens(folder / "data", users=USERS + number // EVERY, seed=number)
-    cfg = config(folder)
+    cfg = config(folder, number)
     run = Run(spark, cfg, "soak", Silent())
     run.execute(Plan())
     if number % EVERY == 0:
