@@ -42,7 +42,7 @@ RULES = (
 # What a page means, in terms of the warehouse that is prepared here.
 MEANT = (
     (r"--dataset (completejourney|movielens-1m)", "--dataset movielens-100k"),
-    (r"(--data|datasets init) (shop|logs)", r"\1 shop"),
+    (r"online_retail|logs", "shop"),
     (r"--data(-root)? (?!shop)\S+", r"--data\1 {data}"),
     (r"recommend \d+", "recommend 4"),
     (r"RUN_ID", "{run_id}"),
