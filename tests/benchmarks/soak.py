@@ -44,6 +44,9 @@ SETTINGS = (
 USERS = 20
 WARM, EVERY = 10, 10  # caches are full after so many runs; then it is measured every so often
 FITTED_EVERY = 5  # ALS, which leaves checkpoints, and a network, in processes, are fitted so often
+# Tests start with the quick compiler alone; over so many runs the thorough one pays.
+JAVA = "spark.driver.extraJavaOptions"
+LONG_RUNNING = "-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Xms1g -Xmn512m"
 # Growth from the first measure to the last that is still called none.
 ALLOWED = {
     "other artifacts": 0,
@@ -176,7 +179,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tastemill-soak-") as name:
         folder = Path(name)
         own_temporary_folder(folder / "tmp")
-        spark = start_session(**{"spark.sql.warehouse.dir": f"{folder}/hive"})
+        spark = start_session(**{"spark.sql.warehouse.dir": f"{folder}/hive", JAVA: LONG_RUNNING})
         found = soak(spark, folder, runs)
         rest = let_retention_run_out(spark, folder)
     rows = [{"runs": left.run, "s": left.seconds, **left.figures} for left in found]
