@@ -113,7 +113,7 @@ def lines(
     for killer in (executor, process):
         killer.start()
     try:
-        ended = submit("run", "--dataset", "movielens-100k", *place, *options, seconds=590)
+        ended = submit("run", "--dataset", "movielens-100k", *place, *options, seconds=1500)
     finally:
         executor.over = process.over = True
     assert ended.code == 0, ended.said[-6000:]

@@ -72,7 +72,7 @@ def kill_in_mid_write(folder: Path, *more: str) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 400
         while not files_of(table) - before:
             assert child.poll() is None, "the job ended before it wrote"
             assert time.monotonic() < until, "no data file appeared"
