@@ -16,8 +16,8 @@ from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.parallel import at_once
 from tastemill.tables import Table
-from tastemill.upkeep.config import MaintainConfig
 from tastemill.upkeep.folders import sweep
+from tastemill.upkeep.sizes import files_of
 
 SECTIONS = ("maintain",)
 INPUTS = tables.ALL
@@ -28,7 +28,9 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Compact and vacuum every table, then sweep the folders beside them."""
     warehouse, limits = job.open_warehouse(spark, cfg), cfg.maintain
     there = [table for table in tables.ALL if warehouse.exists(table)]
-    rewritten = sum(at_once(spark, *(partial(_tidy, warehouse, t, limits) for t in there)))
+    tidy = partial(_tidy, warehouse, retention_days=limits.retention_days)
+    with files_of(spark, limits.max_file_mib):
+        tidied = at_once(spark, *(partial(tidy, table) for table in there))
     freed = sweep(
         paths.artifacts(cfg),
         scratch_days=limits.scratch_days,
@@ -36,13 +38,13 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         kept=_weights(warehouse),
     )
     word = f"files rewritten in {len(there)} tables, {freed / 2**20:,.1f} MiB of folders freed"
-    return job.JobResult(rewritten, detail=word)
+    return job.JobResult(sum(tidied), detail=word)
 
 
-def _tidy(warehouse: Warehouse, table: Table, limits: MaintainConfig) -> int:
+def _tidy(warehouse: Warehouse, table: Table, retention_days: float) -> int:
     """Compact and vacuum one table; return how many files were written together."""
-    rewritten = warehouse.optimize(table, limits.max_file_mib)
-    warehouse.vacuum(table, limits.retention_days)
+    rewritten = warehouse.optimize(table)
+    warehouse.vacuum(table, retention_days)
     return rewritten
 
 

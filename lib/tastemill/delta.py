@@ -235,12 +235,9 @@ class Warehouse:
         """Read the histories again when they are next asked for: others may have written."""
         self._commits.clear()
 
-    def optimize(self, table: Table, max_file_mib: float) -> int:
+    def optimize(self, table: Table) -> int:
         """Write small files together, by the table's clustering; return how many went."""
         self._check(table)
-        for end in ("min", "max"):  # Delta's own 1 GiB would make most tables one file
-            key = f"spark.databricks.delta.optimize.{end}FileSize"
-            self.spark.conf.set(key, int(max_file_mib * 2**20))
         done = self._commit(table, lambda: self.spark.sql(f"OPTIMIZE {self.name(table)}").collect())
         return int(done[0]["metrics"]["numFilesRemoved"])
 

@@ -118,7 +118,7 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     log.setLevel(logging.INFO)
     as_json = "--json" in given
     try:
-        cfg = named(load_config(_request(name, given)))
+        cfg = named(load_config(request_of(name, given)))
         spark = build_session(cfg.session, f"tastemill {name}")
         with held(open_warehouse(spark, cfg), cfg.run.run_id):
             result = run_job(name, run, spark, cfg)
@@ -130,7 +130,12 @@ def main(name: str, run: Run, argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _request(name: str, argv: Sequence[str]) -> Request:
+def request_of(name: str, argv: Sequence[str]) -> Request:
+    """What the options of a job ask for.
+
+    Raises:
+        UsageError: an option that there is not, or one that is missing.
+    """
     parser = _Options(prog=name, epilog=f"Example: {name} --dataset movielens-1m --data DIR")
     parser.add_argument("--dataset", required=True, help="name or FILE.toml")
     parser.add_argument("--data", help="folder of raw files")

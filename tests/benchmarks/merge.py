@@ -14,6 +14,7 @@ from tastemill.config.load import Request, load_config
 from tastemill.console import show
 from tastemill.delta import Warehouse
 from tastemill.session import build_session
+from tastemill.upkeep.sizes import files_of
 
 NUM_LISTS, NUM_CHANGED, LENGTH = 1_000_000, 1_000, 10
 LISTS = tables.RECOMMENDATIONS
@@ -101,7 +102,8 @@ def main() -> None:
         warehouse = Warehouse(spark, f"{folder}/warehouse", "bench")
         everybody = F.lit(True)
         warehouse.merge(LISTS, lists(spark, everybody, 1, 0))
-        warehouse.optimize(LISTS, cfg.maintain.max_file_mib)
+        with files_of(spark, cfg.maintain.max_file_mib):
+            warehouse.optimize(LISTS)
         together = F.col("id").between(500_000, 500_000 + NUM_CHANGED - 1)
         at_random = F.pmod(F.xxhash64("id"), F.lit(NUM_LISTS // NUM_CHANGED)) == 0
         cases = (

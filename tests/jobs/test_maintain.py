@@ -17,6 +17,7 @@ from tastemill.errors import UsageError
 from tastemill.jobs import maintain_tables
 from tastemill.line.kept import kept_version
 from tastemill.upkeep.folders import sweep
+from tastemill.upkeep.sizes import KEYS, files_of
 
 SLOTS = tables.CATEGORY_SLOTS
 DAYS = [date(2020, 1, n) for n in range(1, 5)]
@@ -52,13 +53,23 @@ def test_files_stay_small_enough_to_be_rewritten(spark: SparkSession, tmp_path: 
     name = F.sha2(F.col("id").cast("string"), 256)
     pairs = [name.alias(key) for key in clustered.columns]
     warehouse.merge(clustered, spark.range(20_000).select(*pairs))
-    warehouse.optimize(clustered, max_file_mib=0.5)
+    with files_of(spark, 0.5):
+        warehouse.optimize(clustered)
+        assert warehouse.optimize(clustered) == 0
     files = warehouse.read(clustered).inputFiles()
     sizes = [Path(file.removeprefix("file:")).stat().st_size / 2**20 for file in files]
     assert len(files) > 2
     assert max(sizes) < 0.5 * 1.2
     assert warehouse.read(clustered).count() == 20_000
-    assert warehouse.optimize(clustered, max_file_mib=0.5) == 0
+
+
+def test_the_sizes_of_a_session_are_put_back(spark: SparkSession) -> None:
+    spark.conf.set(KEYS[0], 7)
+    with files_of(spark, 2):
+        assert [spark.conf.get(key) for key in KEYS] == [str(2**21)] * 2
+    assert spark.conf.get(KEYS[0]) == "7"
+    spark.conf.unset(KEYS[0])
+    assert spark.conf.get(KEYS[1], None) is None
 
 
 def test_versions_older_than_the_retention_go(spark: SparkSession, tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _request(words: list[str]) -> Request:
     if command == "job":
         name, *options = rest
         assert name in (*BACKTEST, *UPKEEP), f"no job {name}"
-        return job._request(name, options)
+        return job.request_of(name, options)
     parser = typer.main.get_command(app).commands[command]
     given = parser.make_context(command, rest).params
     places = place_settings(given["data"], given["warehouse"])

@@ -68,9 +68,11 @@ def test_the_command_that_does_a_run_again() -> None:
 
 
 def test_it_names_files_and_places_that_the_records_do_not_know() -> None:
-    said = "tastemill run --dataset=sets/mine.toml --env cluster --conf here --force"
+    said = "tastemill run --dataset='my sets/mine.toml' --env cluster --conf here --force"
     again = repro_command(config(), "r", [stage(said)])
-    assert again == "tastemill run --dataset sets/mine.toml --env cluster --conf here --repro r"
+    assert (
+        again == "tastemill run --dataset 'my sets/mine.toml' --env cluster --conf here --repro r"
+    )
 
 
 @pytest.mark.parametrize("other", [{"status": "failed"}, {"purpose": "production"}, {"models": {}}])

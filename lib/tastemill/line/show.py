@@ -25,7 +25,7 @@ def run_and_show(cfg: Config, plan: Plan, *, as_json: bool = False) -> None:
     plan.stages(cfg)  # a name that is no stage is told before Spark starts
     with StageProgress(quiet=as_json) as progress:
         spark = build_session(cfg.session)
-        run = Run(spark, cfg, " ".join(["tastemill", *sys.argv[1:]]), progress)
+        run = Run(spark, cfg, shlex.join(["tastemill", *sys.argv[1:]]), progress)
         run.execute(plan)
         report = report_of(run)
     k, published = run.cfg.evaluation.ks[0], cfg.run.refit and plan.last is None
