@@ -208,9 +208,14 @@ def broken_rules(
 
 def first_reason(problems: Iterable[Problem]) -> Column:
     """The reason of the first problem that a row has; null for a sound row."""
-    return F.coalesce(
-        *[F.when(is_so, F.lit(reason)) for is_so, reason in problems], F.lit(None).cast("string")
-    )
+    found = list(problems)
+    if not found:
+        return F.lit(None).cast("string")
+    reasons = F.array(*[F.lit(reason) for _, reason in found])
+    # Unlike coalesce this evaluates every condition, so that Spark shares their parts, and those of
+    # the values, and works out none of them twice.
+    first = F.least(*[F.when(is_so, n) for n, (is_so, _) in enumerate(found)], F.lit(None))
+    return F.get(reasons, first)
 
 
 def literally(text: str) -> str:

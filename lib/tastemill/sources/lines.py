@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from tastemill.host import spark_uri
 from tastemill.sources.files import PACKED
 
+SPLIT_FILE = "split_file"
 # What windows-1252 has where iso-8859-1 has control characters; five places are empty in both.
 SIGNS_1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 PLACES_1252 = "".join(chr(c) for c in range(0x80, 0xA0) if c not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
@@ -26,51 +27,54 @@ def read_lines(
         encoding: utf-8 (kept as it is, even where it is none), iso-8859-1 or windows-1252.
     """
     lines = spark.read.text([location(file) for file in files])
-    lines = lines.withColumn("source_file", name_in(folder, files))
     if len(files) == 1 and files[0].suffix in PACKED:  # never split, and alone in its partition
         row = F.monotonically_increasing_id() + 1
-        numbered = lines.withColumn("source_row", row)
+        numbered = lines.select("*", name_in(folder, files), row.alias("source_row"))
     else:
-        numbered = with_rows(lines)
+        numbered = with_places(lines, name_in(folder, files, SPLIT_FILE))
     raw = _decoded(F.col("value"), encoding).alias("raw")
     return numbered.select("source_file", "source_row", raw)
 
 
-def with_rows(frame: DataFrame) -> DataFrame:
-    """Add `source_row`: where in its file each row of a frame just read from files stands, from 1.
+def with_places(frame: DataFrame, name: Column) -> DataFrame:
+    """Add `source_file` and `source_row`, from 1: where each row just read from files stands.
 
     It needs no shuffle: Spark numbers rows within a split, and a first small aggregate says how
     many rows come before each split of a file.
+
+    Args:
+        frame: rows as a reader gives them.
+        name: the name of a file by its URI in SPLIT_FILE; worked out for each split, not each row.
     """
     places = {
-        "split_file": F.col("_metadata.file_path"),
+        SPLIT_FILE: F.col("_metadata.file_path"),
         "split": F.col("_metadata.file_block_start"),
         "at": F.monotonically_increasing_id(),
     }
     rows = frame.withColumns(places)
-    splits = rows.groupBy("split_file", "split").agg(
+    splits = rows.groupBy(SPLIT_FILE, "split").agg(
         F.count("*").alias("rows"), F.min("at").alias("first")
     )
     before = F.coalesce(F.sum("rows").over(_earlier_splits()), F.lit(0))
-    splits = splits.select("split_file", "split", "first", before.alias("before"))
-    row = F.col("before") + F.col("at") - F.col("first") + 1
-    numbered = rows.join(F.broadcast(splits), ["split_file", "split"])
-    return numbered.withColumn("source_row", row).drop(*places)
+    less = F.col("first") - before - 1  # by so much a row's number in its file is smaller
+    splits = splits.select(SPLIT_FILE, "split", name, less.alias("less"))
+    placed = rows.join(F.broadcast(splits), [SPLIT_FILE, "split"])
+    return placed.withColumn("source_row", F.col("at") - F.col("less")).drop(*places, "less")
 
 
-def name_in(folder: Path, files: Sequence[Path]) -> Column:
-    """The name within the folder of the file that a row was read from."""
+def name_in(folder: Path, files: Sequence[Path], uri: str = "_metadata.file_path") -> Column:
+    """`source_file`: the name within the folder of the file that a row was read from."""
     if len(files) == 1:
-        return F.lit(files[0].relative_to(folder).as_posix())
-    return path_in(folder)
+        return F.lit(files[0].relative_to(folder).as_posix()).alias("source_file")
+    return path_in(folder, uri)
 
 
-def path_in(folder: Path) -> Column:
-    """The same, read off the row."""
-    # The path comes as a URI, in which a plus stands for itself.
-    path = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
+def path_in(folder: Path, uri: str = "_metadata.file_path") -> Column:
+    """The same, by the URI of the file."""
+    # In which a plus stands for itself.
+    path = F.url_decode(F.replace(F.col(uri), F.lit("+"), F.lit("%2B")))
     start = F.locate(f"{folder.absolute()}/", path) + len(f"{folder.absolute()}/")
-    return F.substring(path, start, F.length(path))
+    return F.substring(path, start, F.length(path)).alias("source_file")
 
 
 def location(file: Path) -> str:
@@ -80,7 +84,7 @@ def location(file: Path) -> str:
 
 def _earlier_splits() -> WindowSpec:
     # One row per split: small enough for one partition per file.
-    window = Window.partitionBy("split_file").orderBy("split")
+    window = Window.partitionBy(SPLIT_FILE).orderBy("split")
     return window.rowsBetween(Window.unboundedPreceding, -1)
 
 

@@ -19,7 +19,7 @@ from tastemill.errors import DataError
 from tastemill.sources.base import ORIGIN
 from tastemill.sources.fields import ROW, Columns, literally
 from tastemill.sources.files import Part, header_of
-from tastemill.sources.lines import location, name_in, path_in, read_lines, with_rows
+from tastemill.sources.lines import SPLIT_FILE, location, name_in, path_in, read_lines, with_places
 from tastemill.sources.mapping import Files
 from tastemill.sources.texts import Text
 
@@ -78,7 +78,9 @@ def _text(
     else:
         lines = lines.withColumn("raw", F.ltrim("raw", F.lit("\ufeff")))
     if how.quote:
-        row, is_even = _by_csv(part, names)
+        # A column of its own: an expression would read the line anew for each field asked for.
+        lines = lines.withColumn(ROW, _by_csv(part, names))
+        row, is_even = F.col(ROW).dropFields(MALFORMED), F.col(f"{ROW}.{MALFORMED}").isNull()
         broken = _is_open(part)
     else:
         row, is_even = _by_split(part.separator, names)
@@ -96,11 +98,9 @@ def _text(
     ), columns
 
 
-def _by_csv(part: Part[Files], names: Sequence[str]) -> tuple[Column, Column]:
-    """A line as a struct by Spark's CSV reader, and whether it has as many fields as names."""
-    schema = _strings([*names, MALFORMED])
-    row = F.from_csv("raw", _ddl(schema), _csv_options(part))
-    return row.dropFields(MALFORMED), row.getField(MALFORMED).isNull()
+def _by_csv(part: Part[Files], names: Sequence[str]) -> Column:
+    """A line as a struct by Spark's CSV reader, with the line itself where fields are too many."""
+    return F.from_csv("raw", _ddl(_strings([*names, MALFORMED])), _csv_options(part))
 
 
 def _csv_options(part: Part[Files]) -> dict[str, str]:
@@ -119,7 +119,8 @@ def _is_open(part: Part[Files]) -> Column:
     quote = part.mapping.quote
     without = F.length(F.replace("raw", F.lit(quote), F.lit("")))
     starts = F.col("raw").rlike(f"(^|{literally(part.separator)}){quote}")
-    return ((F.length("raw") - without) % 2 == 1) & starts
+    # Most lines hold no quote at all, which is seen sooner.
+    return F.contains("raw", F.lit(quote)) & ((F.length("raw") - without) % 2 == 1) & starts
 
 
 def _by_split(separator: str, names: Sequence[str]) -> tuple[Column, Column]:
@@ -136,7 +137,7 @@ def _multiline(
     options = {**_csv_options(part), "multiLine": "true", "header": str(part.mapping.header)}
     reader = spark.read.schema(_strings([*names, MALFORMED])).options(**options)
     rows = reader.option("encoding", part.mapping.encoding).csv([location(f) for f in files])
-    rows = with_rows(rows.withColumn("source_file", name_in(part.folder, files)))
+    rows = with_places(rows, name_in(part.folder, files, SPLIT_FILE))
     row = F.struct(*[F.col(f"`{name}`") for name in names])
     return rows.select(
         "source_file",
@@ -171,7 +172,7 @@ def _documents(spark: SparkSession, part: Part[Files]) -> Parsed:
     options = {"multiLine": "true", "columnNameOfCorruptRecord": MALFORMED}
     reader = spark.read.schema(_nested([*names, MALFORMED])).options(**options)
     rows = reader.json([location(file) for file in part.files])
-    rows = with_rows(rows.withColumn("source_file", name_in(part.folder, part.files)))
+    rows = with_places(rows, name_in(part.folder, part.files, SPLIT_FILE))
     whole = F.struct(*[name for name in rows.columns if name not in (*ORIGIN, MALFORMED)])
     is_json = F.col(MALFORMED).isNull()
     parsed = rows.select(
@@ -196,11 +197,10 @@ def _typed(spark: SparkSession, part: Part[Files], files: Sequence[Path], form: 
     columns.require(used_columns(part.mapping))
     row = F.struct(*[F.col(f"`{name}`") for name in own])
     if form == "delta":  # whose own reader hides where in a file a row stands
-        placed = with_rows(rows.withColumn("source_file", path_in(part.folder)))
+        placed = with_places(rows, path_in(part.folder, SPLIT_FILE))
     else:
         at = (F.col("_metadata.row_index") + 1).alias("source_row")
-        name = name_in(part.folder, files).alias("source_file")
-        placed = rows.select("*", name, at)
+        placed = rows.select("*", name_in(part.folder, files), at)
     parsed = placed.select(
         *ORIGIN[:2],
         F.to_json(row).alias("raw"),
