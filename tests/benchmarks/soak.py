@@ -161,6 +161,9 @@ def soak(spark: SparkSession, folder: Path, runs: int) -> list[Left]:
         err.print(f"run {number} of {runs}: {seconds:.1f} s", highlight=False)
         if number >= WARM and number % EVERY == 0:
             found.append(Left(number, seconds, measured(spark, folder)))
+            # Said as it goes: hours may pass until the table.
+            told = {name: round(figure) for name, figure in found[-1].figures.items()}
+            err.print(told, highlight=False)
     return found
 
 

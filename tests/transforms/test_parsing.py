@@ -91,6 +91,24 @@ def test_latin_1_read_as_utf_8_is_told_and_kept(spark: SparkSession, tmp_path: P
     assert (read.reason, read.row.u) == (None, "Anaïs")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_text_of_a_spreadsheet(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "w.tsv"
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    file.write_bytes(f"{mark}u\ti\tx\r\nAnaïs\t日本\t1\r\n2\t3\r\n".encode(encoding))
+    assert rows_of(parsed(spark, file, encoding="UTF-16")) == [
+        (2, None, ("Anaïs", "日本", "1")),
+        (3, *UNEVEN),
+    ]
+
+
+def test_json_lines_of_two_bytes_a_letter_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "w.jsonl"
+    file.write_text('{"u": 1, "i": 2}\n', encoding="utf-16")
+    with pytest.raises(DataError, match="utf-16"):
+        parsed(spark, file, encoding="utf-16")
+
+
 def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
     file = tmp_path / "j.jsonl"
     file.write_text('{"u": 1, "i": {"id": "x"}, "more": [1]}\n\n{"u": 2}\nnot json\n[1]\n')

@@ -237,7 +237,7 @@ def test_the_core_is_what_is_left_when_none_has_too_few(spark: SparkSession) -> 
         ({"time": {"column": "t", "zone": "Mars/Base"}}, "a time zone"),
         ({"reject": [{"column": "x", "reason": "r"}]}, "one of is_in"),
         ({"reject": [{"column": "x", "below": 1, "above": 2, "reason": "r"}]}, "one of is_in"),
-        ({"encoding": "utf-16"}, "utf-8"),
+        ({"encoding": "utf-7"}, "utf-8"),
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:

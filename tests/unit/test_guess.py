@@ -53,6 +53,19 @@ def test_a_folder_nobody_has_described(shop: Path, tmp_path: Path) -> None:
     assert "notes.txt" in text.split("Left out")[1]
 
 
+def test_unicode_text_of_a_spreadsheet(tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    rows = [f"c{n % 9}\ts{n % 7}\t2024-03-{n % 28 + 1:02d}\n" for n in range(60)]
+    text = "".join(["customer\tsku\tdate\n", *rows])
+    (folder / "orders.txt").write_text(text, encoding="utf-16")
+    draft, cfg = drafted(folder, tmp_path)
+    (events,) = cfg.source.events
+    assert (events.encoding, events.separator) == ("utf-16", "\t")
+    assert (events.user_id.column, events.item_id.column) == ("customer", "sku")
+    assert 'encoding = "utf-16"\n' in draft
+
+
 def test_ratings_without_a_header(tmp_path: Path) -> None:
     folder = tmp_path / "r"
     folder.mkdir()

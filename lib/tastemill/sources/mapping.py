@@ -21,9 +21,10 @@ from tastemill.sources.texts import (
 )
 
 Formats = Literal["csv", "json", "jsonl", "parquet", "delta"]
-Encoding = Literal["utf-8", "iso-8859-1", "windows-1252", "ascii"]
+Encoding = Literal["utf-8", "iso-8859-1", "windows-1252", "ascii", "utf-16"]
 ENCODINGS = {
     "utf8": "utf-8",
+    "utf16": "utf-16",
     "latin-1": "iso-8859-1",
     "latin1": "iso-8859-1",
     "cp1252": "windows-1252",
@@ -47,7 +48,7 @@ class Files(Section):
     multiline: bool = Field(False, description="Whether quoted texts hold line breaks (slower).")
     encoding: Annotated[
         Encoding, BeforeValidator(lambda e: ENCODINGS.get(str(e).lower(), str(e).lower()))
-    ] = Field("utf-8", description="Of text files.")
+    ] = Field("utf-8", description="Of text files; utf-16 is read in whole files, as multiline is.")
     reject: tuple[Condition, ...] = Field((), description="Rows that go to quarantine.")
     require: tuple[Condition, ...] = Field((), description="What all other rows are rejected for.")
 

@@ -126,7 +126,7 @@ def _head(kind: str, sample: Sample) -> list[str]:
         if not sample.has_header:
             lines += ["header = false", f"columns = {json.dumps(list(sample.columns))}{UNSURE}"]
         if sample.encoding != "utf-8":
-            lines.append(_is("encoding", sample.encoding, sure=False))
+            lines.append(_is("encoding", sample.encoding, sure=sample.encoding == "utf-16"))
     return lines
 
 

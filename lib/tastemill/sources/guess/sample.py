@@ -1,5 +1,6 @@
 """The first rows of a file whose form nobody has told: encoding, separator, header, columns."""
 
+import codecs
 import csv
 import json
 from collections import Counter
@@ -115,9 +116,11 @@ def _delimited(file: Path, name: str) -> Sample:
 
 
 def encoding_of(file: Path) -> str:
-    """utf-8 where the first megabytes are; else windows-1252, which any bytes may be."""
+    """By the first megabytes: utf-16 with its mark, utf-8, else windows-1252, which all may be."""
     with opened(file, "iso-8859-1") as stream:  # a character for every byte
         head = stream.read(4 << 20).encode("iso-8859-1")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     try:
         # A character may be cut in two at the end.
         head[: max(0, len(head) - 4)].decode("utf-8")
