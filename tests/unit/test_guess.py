@@ -42,7 +42,7 @@ def test_a_folder_nobody_has_described(shop: Path, tmp_path: Path) -> None:
     (events,), (items,), (users,) = cfg.source.events, cfg.source.items, cfg.source.users
     columns = (events.user_id.column, events.item_id.column, events.time.column)
     assert columns == ("customer_no", "sku", "when")
-    assert (events.separator, events.format) == (";", "csv")
+    assert events.separator == ";"
     assert events.type.map == {"purchase": "purchase", "pv": "view"}
     assert (items.title.column, items.price.column) == ("name", "price")
     assert (items.categories.column, items.categories.split) == ("genres", "|")
@@ -51,6 +51,53 @@ def test_a_folder_nobody_has_described(shop: Path, tmp_path: Path) -> None:
     assert (users.age.column, users.gender.column) == ("age", "sex")
     assert list(users.attributes) == ["town"]
     assert "notes.txt" in text.split("Left out")[1]
+
+
+def test_names_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
+    folder = tmp_path / "verleih"
+    folder.mkdir()
+    acts = ["Ausleihe", "Verlängerung"]
+    for year in (2023, 2024):
+        days = [f"{n % 28 + 1:02d}.{n % 12 + 1:02d}.{year} 09:30" for n in range(120)]
+        loans = [
+            f"{year}{n:06d};{day};L{n % 13};M{n * 7 % 29};{acts[n % 2]};{n % 40}"
+            for n, day in enumerate(days)
+        ]
+        head = "Vorgang;Ausgeliehen am;Ausweis;Signatur;Art;Tage"
+        (folder / f"ausleihen_{year}.csv").write_text("\n".join([head, *loans]), "cp1252")
+    media = [f"M{n};Käse und Brot {n};Krimi / Roman;{n},50 €" for n in range(29)]
+    text = "\n".join(["Signatur;Titel;Sachgruppen;Preis", *media])
+    (folder / "medien.csv").write_text(text, "cp1252")
+    readers = [f"L{n};{1950 + n};{'Süd' if n % 2 else 'Nord'}" for n in range(13)]
+    (folder / "leser.csv").write_text("\n".join(["Ausweis;Jahrgang;Ort", *readers]), "cp1252")
+    draft, cfg = drafted(folder, tmp_path)
+    (events,), (items,), (users,) = cfg.source.events, cfg.source.items, cfg.source.users
+    assert events.file == ("ausleihen_*.csv",)
+    columns = (events.user_id.column, events.item_id.column, events.time.column)
+    assert columns == ("Ausweis", "Signatur", "Ausgeliehen am")
+    assert events.time.format == ("dd.MM.yyyy HH:mm",)
+    assert events.type.map == {"Ausleihe": "view", "Verlängerung": "view"}
+    assert (items.item_id.column, items.title.column) == ("Signatur", "Titel")
+    assert (items.categories.column, items.categories.split) == ("Sachgruppen", " / ")
+    assert (users.user_id.column, list(users.attributes)) == ("Ausweis", ["Jahrgang", "Ort"])
+    # What all files have in common is said once.
+    assert draft.count("separator = ") == draft.count("encoding = ") == 1
+    assert {part.encoding for part in cfg.source.parts} == {"windows-1252"}
+    guesses = [line for line in draft.splitlines() if line.endswith("# ?")]
+    assert {line.split(" =")[0] for line in guesses} == {
+        *("encoding", "type", "user_id", "item_id", "title", "categories"),
+    }
+    content = [line for line in draft.splitlines() if line and not line.startswith("#")]
+    assert len(content) <= 20
+
+
+def test_one_log_alone_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
+    rows = [f"{n % 11},x{n * 3 % 17},2024-05-{n % 28 + 1:02d}" for n in range(200)]
+    (tmp_path / "q.csv").write_text("\n".join(["kto,co,kiedy", *rows]))
+    draft = draft_of(tmp_path)
+    assert 'user_id = "kto"  # ?' in draft
+    assert 'item_id = "co"  # ?' in draft
+    assert 'column = "kiedy"' in draft
 
 
 def test_unicode_text_of_a_spreadsheet(tmp_path: Path) -> None:
@@ -114,7 +161,7 @@ def test_no_log_is_an_error_that_says_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "things.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="no file looks like a log of events") as caught:
         draft_of(tmp_path)
-    assert "found: things.csv" in str(caught.value)
+    assert "found: things.csv: columns a, b" in str(caught.value)
     with pytest.raises(DataError, match="is no folder"):
         draft_of(tmp_path / "nowhere")
 

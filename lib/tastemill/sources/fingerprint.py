@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill.errors import DataError
-from tastemill.sources.mapping import SourceConfig
+from tastemill.sources.mapping import ONCE, SourceConfig
 from tastemill.tables import INGESTED_FILES
 
 BETWEEN = "/"
@@ -34,7 +34,8 @@ def fingerprints(files: Mapping[str, Path]) -> dict[str, str]:
 
 def reader_hash(source: SourceConfig, code: str) -> str:
     """What decides how a file is read: hash of the mapping, then that of the code."""
-    told = source.model_dump_json(exclude={"title", "licence", "where", "shipped"})
+    # What is said once for all files stands in each of them.
+    told = source.model_dump_json(exclude={"title", "licence", "where", "shipped", *ONCE})
     return f"{hashlib.sha256(told.encode()).hexdigest()[:16]}{BETWEEN}{code}"
 
 

@@ -30,6 +30,11 @@ ENCODINGS = {
     "cp1252": "windows-1252",
     "us-ascii": "ascii",
 }
+AnEncoding = Annotated[
+    Encoding, BeforeValidator(lambda e: ENCODINGS.get(str(e).lower(), str(e).lower()))
+]
+ONCE = ("separator", "quote", "encoding")  # may be said once for all files
+KINDS = ("events", "users", "items", "relations")
 
 
 class Files(Section):
@@ -46,9 +51,9 @@ class Files(Section):
     header: bool = Field(True, description="Whether the first line names the columns.")
     columns: tuple[str, ...] = Field((), description="Names in order, where no header has them.")
     multiline: bool = Field(False, description="Whether quoted texts hold line breaks (slower).")
-    encoding: Annotated[
-        Encoding, BeforeValidator(lambda e: ENCODINGS.get(str(e).lower(), str(e).lower()))
-    ] = Field("utf-8", description="Of text files; utf-16 is read in whole files, as multiline is.")
+    encoding: AnEncoding = Field(
+        "utf-8", description="Of text files; utf-16 is read in whole files, as multiline is."
+    )
     reject: tuple[Condition, ...] = Field((), description="Rows that go to quarantine.")
     require: tuple[Condition, ...] = Field((), description="What all other rows are rejected for.")
 
@@ -141,6 +146,9 @@ class SourceConfig(Section):
     licence: str = Field("", description="Under which terms.")
     where: str = Field("", description="Where to get it.")
     shipped: str = Field("", description="Folder within the package that holds a copy.")
+    separator: str = Field("", description="Of all text files that name none of their own.")
+    quote: Literal["", '"', "'"] = Field('"', description="The same.")
+    encoding: AnEncoding = Field("utf-8", description="The same.")
     events: tuple[EventsFiles, ...] = Field((), description="Files of events.")
     users: tuple[UsersFiles, ...] = Field((), description="Files that tell of users.")
     items: tuple[ItemsFiles, ...] = Field((), description="Files that tell of items.")
@@ -154,6 +162,19 @@ class SourceConfig(Section):
     sample_users: float = Field(
         1.0, gt=0, le=1, description="Share of users that is read, by a hash of the id."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_once(cls, values: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+        if not isinstance(values, dict):
+            return values
+        common = {key: values[key] for key in ONCE if key in values}
+        kinds = {kind: values[kind] for kind in KINDS if isinstance(values.get(kind), list | tuple)}
+        told = {
+            kind: [common | part if isinstance(part, dict) else part for part in parts]
+            for kind, parts in kinds.items()
+        }
+        return values | told
 
     @property
     def parts(self) -> tuple[Files, ...]:

@@ -1,36 +1,18 @@
-"""The draft of a mapping as TOML, with what it is unsure of marked `# ?`."""
+"""The draft of a mapping as TOML: the files of a folder looked at together."""
 
-import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tastemill.errors import DataError, UsageError
 from tastemill.sources.files import FORMATS, ending_of, is_delta
-from tastemill.sources.guess.roles import KNOWN_TYPES, Roles, roles_of, separator_within
-from tastemill.sources.guess.sample import Sample, is_number, look_at
+from tastemill.sources.guess.parts import UNSURE, Draft, add, as_text, form_lines, form_of
+from tastemill.sources.guess.roles import roles_of
+from tastemill.sources.guess.sample import Sample, look_at
+from tastemill.sources.guess.structure import roles_by_structure
 
-UNSURE = "  # ?"
-BY_FREQUENCY = ("view", "cart", "purchase")
-VALUES = {"stars": "rating", "amount": "purchase", "plays": "listen", "share": "watch"}
 MAX_FILES = 50
-HTML = ("&amp;", "&quot;", "&#39;", "&lt;", "&nbsp;", "&#")
-
-
-@dataclass
-class Draft:
-    """The lines of the file, and what stands at its head."""
-
-    events: list[str] = field(default_factory=list)
-    items: list[str] = field(default_factory=list)
-    users: list[str] = field(default_factory=list)
-    relations: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    stars: list[float] = field(default_factory=list)
-    has_times: bool = True
-    repeats: bool = False
 
 
 def draft_of(folder: Path) -> str:
@@ -39,20 +21,25 @@ def draft_of(folder: Path) -> str:
     Raises:
         DataError: no such folder, or no file of it holds events.
     """
-    draft = Draft()
+    draft, samples = Draft(), []
     for file in _candidates(folder):
         try:
-            sample = look_at(folder, file)
+            samples.append(look_at(folder, file))
         except DataError as error:
             reason = str(error).splitlines()[0].removeprefix(f"{file} can't be read: ")
             draft.unread.append(f"{file.relative_to(folder)}: {reason}")
-            continue
-        _add(draft, sample, roles_of(sample))
+    samples = _together(folder, samples)
+    roles = [roles_of(sample) for sample in samples]
+    if not any(r.of("user_id") and r.of("item_id") for r in roles):
+        roles = roles_by_structure(samples, roles)
+    draft.form = _common([form_of(s) for s, r in zip(samples, roles, strict=True) if r.columns])
+    for sample, found in zip(samples, roles, strict=True):
+        add(draft, sample, found)
     if not draft.events:
         raise DataError(
             f"{folder}: no file looks like a log of events",
             expected="a file with a column for the user and one for the item",
-            found=", ".join(f.name for f in _candidates(folder)[:12]) or "no file of a known form",
+            found="; ".join(draft.unread[:12]) or "no file of a known form",
             fix="write the mapping by hand: conf/README.md lists its keys",
         )
     return "\n".join(_whole(folder, draft)) + "\n"
@@ -89,190 +76,57 @@ def _candidates(folder: Path) -> list[Path]:
     return list(found.values())[:MAX_FILES]
 
 
-def _add(draft: Draft, sample: Sample, roles: Roles) -> None:
-    """Say what a sample is, by the roles that its columns have."""
-    user, item, other = (roles.of(role) for role in ("user_id", "item_id", "other_id"))
-    if user and item:
-        draft.events += _events(draft, sample, roles)
-        if roles.of("title"):
-            draft.items += _items(sample, roles, with_time=roles.of("time"))
-    elif user and other:
-        draft.relations += [
-            *_head("relations", sample),
-            _is("user_id", user),
-            _is("other_id", other),
-        ]
-        draft.relations.append(_is("kind", "friend", sure=False))
-    elif item and len(sample.columns) > 1 and not _repeats(sample, item):
-        draft.items += _items(sample, roles)
-    elif user and len(sample.columns) > 1 and not _repeats(sample, user):
-        draft.users += _users(sample, roles, user)
-    else:
-        draft.unread.append(f"{sample.file}: columns {', '.join(sample.columns[:8])}")
+def _together(folder: Path, samples: Sequence[Sample]) -> list[Sample]:
+    """Files of the same form whose names differ by a number alone as one, under a glob."""
+    alike: dict[tuple[str, ...], list[Sample]] = {}
+    for sample in samples:
+        glob = re.sub(r"\d+", "*", sample.file)
+        form = (sample.form, sample.separator, sample.encoding, str(sample.has_header))
+        alike.setdefault((glob, *form, *sample.columns), []).append(sample)
+    found = []
+    for (glob, *_), group in alike.items():
+        there = {file.relative_to(folder).as_posix() for file in folder.glob(glob)}
+        if len(group) > 1 and there == {sample.file for sample in group}:
+            is_quoted = any(sample.is_quoted for sample in group)
+            found.append(replace(group[0], file=glob, is_quoted=is_quoted))
+        else:
+            found += group
+    return found
 
 
-def _head(kind: str, sample: Sample) -> list[str]:
-    """The lines that say which file it is and what form it has."""
-    name = sample.file
-    if "/part-" in name:
-        name = name.rsplit("/", 1)[0]
-    lines = ["", f"[[source.{kind}]]", _is("file", name)]
-    if sample.form == "csv":
-        ending = Path(name.removesuffix(".gz").removesuffix(".bz2")).suffix
-        if (ending, sample.separator) not in ((".csv", ","), (".tsv", "\t")):
-            lines += [_is("format", "csv"), _is("separator", sample.separator)]
-        if not sample.is_quoted and sample.separator != ",":
-            lines.append(_is("quote", ""))
-        if not sample.has_header:
-            lines += ["header = false", f"columns = {json.dumps(list(sample.columns))}{UNSURE}"]
-        if sample.encoding != "utf-8":
-            lines.append(_is("encoding", sample.encoding, sure=sample.encoding == "utf-16"))
-    return lines
-
-
-def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
-    user, item, time = (str(roles.of(r)) for r in ("user_id", "item_id", "time"))
-    lines = _head("events", sample)
-    value_role = next((role for role in VALUES if roles.of(role)), None)
-    lines += _type(sample, roles, value_role)
-    lines += [
-        _is(name, column, sure=sample.has_header)
-        for name, column in (("user_id", user), ("item_id", item))
-    ]
-    if value_role:
-        lines += _value(draft, sample, str(roles.of(value_role)), value_role)
-    if roles.of("time"):
-        form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
-        unsure = "" if roles.time_format in ("iso",) or "unix" in str(roles.time_format) else UNSURE
-        lines.append(f"time = {{ column = {json.dumps(time)}{form} }}{unsure}")
-        if form == "" or "unix" not in form:
-            lines[-1] = lines[-1].removesuffix(UNSURE) + '  # UTC; else add zone = "Europe/London"'
-        places = (sample.columns.index(user), sample.columns.index(item))
-        pairs = {tuple(row[n] for n in places) for row in sample.rows}
-        draft.repeats |= value_role != "stars" and len(pairs) < 0.9 * len(sample.rows)
-    else:
-        draft.has_times = False
-    for role in ("session_id", "dwell_seconds", "query", "event_id"):
-        if column := roles.of(role):
-            lines.append(_is(role, column, sure=role in ("event_id", "query")))
-    return lines
-
-
-def _type(sample: Sample, roles: Roles, value_role: str | None) -> list[str]:
-    """The type of the events: by a column, by the file's name, by what their value is."""
-    column = roles.of("type")
-    if column is None:
-        words = re.split(r"[^a-z]+", sample.file.lower())
-        named = [KNOWN_TYPES[word] for word in words if word in KNOWN_TYPES]
-        if value_role and not named:
-            return [_is("type", VALUES[value_role])]
-        return [_is("type", named[0] if named else "view", sure=bool(named))]
-    counts = Counter(sample.values(column)).most_common()
-    known = {text: _known_type(text) for text, _ in counts}
-    sure = all(known.values())
-    if not any(known.values()):  # codes: the most frequent are views, the rarest purchases
-        rest = iter((*BY_FREQUENCY, *["click"] * len(counts)))
-        known = {text: next(rest) for text, _ in counts}
-    pairs = [f"{json.dumps(text)} = {json.dumps(kind or 'view')}" for text, kind in known.items()]
-    mapped = f"map = {{ {', '.join(pairs)} }}"
-    return [f"type = {{ column = {json.dumps(column)}, {mapped} }}{'' if sure else UNSURE}"]
-
-
-def _known_type(text: str) -> str | None:
-    flat = "".join(c for c in text.lower() if c.isalpha())
-    return KNOWN_TYPES.get(flat)
-
-
-def _value(draft: Draft, sample: Sample, column: str, role: str) -> list[str]:
-    numbers = [float(v) for v in sample.values(column) if is_number(v)]
-    if not numbers or (role != "stars" and min(numbers) == max(numbers)):
-        return []
-    if role == "stars":
-        draft.stars = numbers
-        ends = f"[{min(numbers):g}, {max(numbers):g}]"
-        return [f"value = {{ column = {json.dumps(column)}, range = {ends} }}{UNSURE}"]
-    lines = [_is("value", column)]
-    if role == "amount":
-        lines.append("# Returns and corrections have no place among purchases:")
-        rule = f'column = {json.dumps(column)}, at_most = 0, reason = "quantity_not_positive"'
-        lines.append(f"reject = [{{ {rule} }}]")
-    return lines
-
-
-def _items(sample: Sample, roles: Roles, with_time: str | None = None) -> list[str]:
-    lines = [
-        *_head("items", sample),
-        _is("item_id", str(roles.of("item_id")), sure=sample.has_header),
-    ]
-    if title := roles.of("title"):
-        html = any(mark in v for v in sample.values(title) for mark in HTML)
-        with_html = f"title = {{ column = {json.dumps(title)}, html = true }}"
-        lines.append(with_html if html else _is("title", title, sure=sample.has_header))
-    if text := roles.of("description"):
-        lines.append(_is("description", text))
-    if labels := roles.of("categories"):
-        mark = separator_within(sample.values(labels))
-        parted = mark is not None and labels not in sample.lists
-        split = f"{{ column = {json.dumps(labels)}, split = {json.dumps(mark)} }}"
-        lines.append(f"categories = {split}" if parted else _is("categories", labels))
-    if price := roles.of("price"):
-        lines.append(_is("price", price))
-    if with_time:
-        form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
-        lines.append("# Told with every event: the newest is right.")
-        lines.append(f"updated_at = {{ column = {json.dumps(with_time)}{form} }}")
-        return lines
-    return lines + _rest(sample, roles)
-
-
-def _users(sample: Sample, roles: Roles, user: str) -> list[str]:
-    lines = [*_head("users", sample), _is("user_id", user, sure=sample.has_header)]
-    lines += [_is(r, c) for r in ("age", "gender", "occupation") if (c := roles.of(r))]
-    return lines + _rest(sample, roles)
-
-
-def _rest(sample: Sample, roles: Roles) -> list[str]:
-    """Columns without a role that say little enough to be attributes."""
-    taken = set(roles.columns.values())
-    left = [c for c in sample.columns if c not in taken and c not in sample.lists]
-    short = [c for c in left if sample.values(c) and max(map(len, sample.values(c))) <= 60]
-    return [f"attributes = {json.dumps(short, ensure_ascii=False)}"] if short else []
-
-
-def _repeats(sample: Sample, column: str) -> bool:
-    values = sample.values(column)
-    return len(set(values)) < 0.9 * len(values)
-
-
-def _is(key: str, text: str, *, sure: bool = True) -> str:
-    return f"{key} = {json.dumps(text, ensure_ascii=False)}{'' if sure else UNSURE}"
+def _common(forms: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What several files have in common, to be said once; one file says it itself."""
+    if len(forms) < 2:
+        return {}
+    return {k: v for k, v in forms[0].items() if all(form.get(k) == v for form in forms)}
 
 
 def _whole(folder: Path, draft: Draft) -> Iterable[str]:
     yield f"# A draft for {folder.name}: lines that end in `# ?` are guesses to look at."
     yield "# Look what it makes of the files:  tastemill datasets check THIS.toml --data FOLDER"
     yield "# Then:                             tastemill run --dataset THIS.toml --data FOLDER"
-    yield "[dataset]"
+    dataset = []
     if draft.stars:
-        yield 'task = "rating"'
         least = _liked_from(draft.stars)
-        yield f"positive_min = {least:g}  # ? the smallest rating that says: liked"
-    else:
-        yield 'task = "implicit"'
+        dataset.append('task = "rating"')
+        dataset.append(f"positive_min = {least:g}  # ? the smallest rating that says: liked")
     if draft.repeats:
-        yield "exclude_seen = false  # ? the same is taken again and again here"
+        dataset.append("exclude_seen = false  # ? the same is taken again and again here")
     if not draft.has_times:
-        yield "allow_missing_time = true"
-        yield ""
+        dataset.append("allow_missing_time = true")
+    if dataset:
+        yield from ("[dataset]", *dataset, "")
+    if not draft.has_times:
         yield "# Without times there is no newest part to judge by."
         yield "[split]"
         yield 'by = "k_fold"'
         yield ""
         yield "[run]"
         yield "as_of = 2000-01-01T00:00:00Z  # any day: no event has one"
-    yield ""
+        yield ""
     yield "[source]"
-    yield f"title = {json.dumps(folder.name, ensure_ascii=False)}"
+    yield f"title = {as_text(folder.name)}"
+    yield from form_lines(draft.form)
     for lines in (draft.events, draft.items, draft.users, draft.relations):
         yield from lines
     if draft.unread:

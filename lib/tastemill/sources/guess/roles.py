@@ -1,6 +1,7 @@
 """What the columns of a sample are likely to be, by their names and by what stands in them."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,10 +100,15 @@ class Roles:
 
     columns: Mapping[str, str]
     time_format: str | None = None
+    guessed: frozenset[str] = frozenset()  # roles that no name told
 
     def of(self, role: str) -> str | None:
         """The column of a role."""
         return self.columns.get(role)
+
+    def is_sure(self, role: str) -> bool:
+        """Whether a column's name told that it has this role."""
+        return role not in self.guessed
 
 
 def roles_of(sample: Sample) -> Roles:
@@ -121,13 +127,13 @@ def roles_of(sample: Sample) -> Roles:
             del free[best]
 
     give("event_id", EVENT_ID)
-    give("user_id", USER, lambda v: bool(v) and not _is_prose(v))
-    give("item_id", ITEM, lambda v: bool(v) and not _is_prose(v))
+    give("user_id", USER, lambda v: bool(v) and not is_prose(v))
+    give("item_id", ITEM, lambda v: bool(v) and not is_prose(v))
     if "item_id" not in found:
         _give_by_file(sample, found, free)
     others = {c for c in free if OTHER_USER & tokens(c) or (USER & tokens(c) and _says_id(c))}
     give("other_id", {word for c in others for word in tokens(c)} - {"id", "size"})
-    times = {c: pattern for c in free if (pattern := time_format(sample.values(c)))}
+    times = times_in(sample, free)
     named = [c for c in times if TIME & tokens(c)] or [c for c in times if not _is_small(sample, c)]
     if named:
         found["time"] = named[0]
@@ -140,7 +146,7 @@ def roles_of(sample: Sample) -> Roles:
     give("type", TYPE, lambda v: 1 < len(set(v)) <= 12)
     give("query", QUERY)
     give("session_id", {"session"})
-    give("session_id", SESSION, lambda v: bool(v) and not _is_prose(v))
+    give("session_id", SESSION, lambda v: bool(v) and not is_prose(v))
     for role, words in PEOPLE.items():
         give(role, words)
     give("title", TITLE)
@@ -182,6 +188,8 @@ IDS = ("user_id", "item_id", "other_id", "session_id", "event_id")
 
 def tokens(name: str) -> set[str]:
     """The words of a column's name, whole and in parts: CustomerID is customerid, customer, id."""
+    # Letters without their accents: Prénom is prenom.
+    name = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     last = name.rsplit(".", maxsplit=1)[-1] if "." in name else name
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", last)
     words = {part.lower() for part in parts} | {re.sub(r"[^a-z]", "", last.lower())}
@@ -203,9 +211,15 @@ def time_format(values: list[str]) -> str | None:
     return None
 
 
+def times_in(sample: Sample, columns: Iterable[str]) -> dict[str, str]:
+    """Those of the columns that hold times, and their formats; numbers, which may be ids, last."""
+    times = {c: form for c in columns if (form := time_format(sample.values(c)))}
+    return dict(sorted(times.items(), key=lambda t: t[1].startswith("unix") or t[1] == "yyyyMMdd"))
+
+
 def separator_within(values: list[str]) -> str | None:
     """What parts the texts of a column into several short ones, if anything does."""
-    for mark in ("|", ";", ","):
+    for mark in ("|", ";", " / ", ","):
         parted = [v.split(mark) for v in values if mark in v]
         short = all(len(part) < 40 for parts in parted for part in parts)
         if len(parted) > 0.2 * len(values) and short:
@@ -247,7 +261,7 @@ def _are_numbers(values: list[str]) -> bool:
     return _most(is_number(v) for v in values)
 
 
-def _is_prose(values: list[str]) -> bool:
+def is_prose(values: list[str]) -> bool:
     """Whether these are texts for people and no ids."""
     return sum(" " in v for v in values) > 0.3 * len(values)
 

@@ -1,0 +1,155 @@
+"""Which columns name users and items where no word tells: by what refers to what.
+
+A log repeats the ids of users and items; files that describe them hold each id once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from tastemill.sources.guess.roles import (
+    PEOPLE,
+    USER,
+    Roles,
+    is_prose,
+    separator_within,
+    time_format,
+    times_in,
+    tokens,
+)
+from tastemill.sources.guess.sample import Sample, is_number
+
+LEAST_ROWS = 5
+ONCE, OFTEN = 0.98, 0.9  # distinct values to rows: of a key, and at most of what refers to one
+KNOWN = 0.3  # share of a log's ids that must be seen in the file that describes them
+OF_ITEMS = {"title", "description", "categories", "price"}
+OF_PEOPLE = {*PEOPLE}
+
+
+def roles_by_structure(samples: Sequence[Sample], roles: Sequence[Roles]) -> list[Roles]:
+    """The roles of all samples with those of a log, and of what it refers to, added as guesses.
+
+    As they are where nothing looks like a log.
+    """
+    keys = [_key(sample) for sample in samples]
+    best: tuple[tuple[bool, int, int], int, tuple[str, str], dict[str, int]] | None = None
+    for place, sample in enumerate(samples):
+        ids = _ids(sample)
+        refers = {c: j for c in ids if (j := _described(sample, c, place, samples, keys)) >= 0}
+        # Columns that refer to other files come first, then those of most values.
+        ranked = sorted(ids, key=lambda c: (c in refers, len(set(sample.values(c)))), reverse=True)
+        for one, two in list(combinations(ranked, 2))[:1]:
+            pair = (one, two) if ids.index(one) < ids.index(two) else (two, one)
+            linked = sum(c in refers for c in pair)
+            score = (times_in(sample, sample.columns) != {}, linked, len(sample.rows))
+            if best is None or score > best[0]:
+                best = (score, place, pair, refers)
+    if best is None:
+        return list(roles)
+    _, place, pair, refers = best
+    user, item = _told_apart(pair, refers, samples, roles)
+    found = list(roles)
+    found[place] = _as_log(samples[place], roles[place], user, item)
+    for column, role in ((user, "user_id"), (item, "item_id")):
+        other = refers.get(column, -1)
+        if other >= 0:
+            found[other] = _as_described(samples[other], roles[other], role, str(keys[other]))
+    return found
+
+
+def _key(sample: Sample) -> str | None:
+    """The first column whose values stand in the file once each and are no texts for people."""
+    for column in sample.columns:
+        values = sample.values(column)
+        once = len(set(values)) >= ONCE * len(sample.rows)
+        if len(values) >= LEAST_ROWS and once and not is_prose(values) and not time_format(values):
+            return column
+    return None
+
+
+def _ids(sample: Sample) -> list[str]:
+    """Columns whose values come again and again, in file order: ids, if it is a log."""
+    found = []
+    for column in sample.columns:
+        values = sample.values(column)
+        repeats = 1 < len(set(values)) <= OFTEN * len(values)
+        whole = not all(is_number(v) and not float(v).is_integer() for v in values)
+        if len(values) >= LEAST_ROWS and repeats and whole:
+            found.append(column)
+    times = times_in(sample, sample.columns)
+    return [c for c in found if c not in times and not is_prose(sample.values(c))]
+
+
+def _described(
+    sample: Sample,
+    column: str,
+    place: int,
+    samples: Sequence[Sample],
+    keys: Sequence[str | None],
+) -> int:
+    """Which of the other samples has a key of these values; -1 for none."""
+    values = set(sample.values(column))
+    shares = {}
+    for other, key in enumerate(keys):
+        if other == place or key is None:
+            continue
+        share = len(values & set(samples[other].values(key))) / len(values)
+        if share >= KNOWN or (share > 0 and key == column):
+            shares[other] = share
+    return max(shares, key=lambda other: shares[other], default=-1)
+
+
+def _told_apart(
+    pair: tuple[str, str],
+    refers: dict[str, int],
+    samples: Sequence[Sample],
+    roles: Sequence[Roles],
+) -> tuple[str, str]:
+    """The column of the user and that of the item; the first is the user's where nothing tells."""
+
+    def as_user(column: str) -> int:
+        if USER & tokens(column):
+            return 2
+        other = refers.get(column)
+        if other is None:
+            return 0
+        has = set(roles[other].columns)
+        named = USER & {w.removesuffix("s") for w in tokens(samples[other].file.split(".")[0])}
+        prose = any(is_prose(samples[other].values(c)) for c in samples[other].columns)
+        return bool(OF_PEOPLE & has) + bool(named) - bool(OF_ITEMS & has) - prose
+
+    one, two = pair
+    return (two, one) if as_user(two) > as_user(one) else (one, two)
+
+
+def _as_log(sample: Sample, known: Roles, user: str, item: str) -> Roles:
+    columns = {role: column for role, column in known.columns.items() if column not in (user, item)}
+    columns |= {"user_id": user, "item_id": item}
+    times = times_in(sample, sample.columns)
+    columns = {"time": next(iter(times))} | columns if times else columns
+    taken, guessed = set(columns.values()), {"user_id", "item_id"}
+    types = [c for c in sample.columns if c not in taken and _is_type(sample.values(c))]
+    if "type" not in columns and types:
+        columns["type"] = types[0]
+        guessed.add("type")
+    return Roles(columns, times.get(columns.get("time", "")), frozenset(guessed))
+
+
+def _as_described(sample: Sample, known: Roles, role: str, key: str) -> Roles:
+    columns = {r: c for r, c in known.columns.items() if c != key and not r.endswith("_id")}
+    columns[role] = key
+    guessed, free = {role}, [c for c in sample.columns if c not in columns.values()]
+    if role == "item_id":
+        texts = [c for c in free if is_prose(sample.values(c))]
+        lists = [c for c in texts if separator_within(sample.values(c))]
+        titles = [c for c in texts if c not in lists]
+        for name, found in (("title", titles), ("categories", lists)):
+            if name not in columns and found:
+                columns[name] = found[0]
+                guessed.add(name)
+    return replace(known, columns=columns, guessed=frozenset(guessed))
+
+
+def _is_type(values: list[str]) -> bool:
+    """A few words, and most rows have one."""
+    return 1 < len(set(values)) <= 12 and not any(map(is_number, values))
