@@ -80,12 +80,14 @@ def test_names_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
     assert (items.item_id.column, items.title.column) == ("Signatur", "Titel")
     assert (items.categories.column, items.categories.split) == ("Sachgruppen", " / ")
     assert (users.user_id.column, list(users.attributes)) == ("Ausweis", ["Jahrgang", "Ort"])
+    assert (items.price.column, items.price.decimal) == ("Preis", ",")
+    assert "# Not read: Vorgang, Tage" in draft
     # What all files have in common is said once.
     assert draft.count("separator = ") == draft.count("encoding = ") == 1
     assert {part.encoding for part in cfg.source.parts} == {"windows-1252"}
     guesses = [line for line in draft.splitlines() if line.endswith("# ?")]
     assert {line.split(" =")[0] for line in guesses} == {
-        *("encoding", "type", "user_id", "item_id", "title", "categories"),
+        *("encoding", "type", "user_id", "item_id", "title", "categories", "price"),
     }
     content = [line for line in draft.splitlines() if line and not line.startswith("#")]
     assert len(content) <= 20
@@ -98,6 +100,23 @@ def test_one_log_alone_in_a_language_that_it_does_not_know(tmp_path: Path) -> No
     assert 'user_id = "kto"  # ?' in draft
     assert 'item_id = "co"  # ?' in draft
     assert 'column = "kiedy"' in draft
+
+
+@pytest.mark.parametrize(
+    ("numbers", "task", "kind"),
+    [((3, 4, 4, 5, 1), "rating", "rating"), ((1, 1, 1, 2, 3), "implicit", "purchase")],
+)
+def test_small_numbers_are_stars_or_amounts(
+    tmp_path: Path, numbers: tuple[int, ...], task: str, kind: str
+) -> None:
+    folder = tmp_path / "club"
+    folder.mkdir()
+    rows = [f"S{n % 40},{n * 7 % 31},{numbers[n % 5]},{1_685_395_440 + n}" for n in range(300)]
+    (folder / "datos.csv").write_text("\n".join(["socio,codigo,valor,momento", *rows]))
+    _, cfg = drafted(folder, tmp_path)
+    (events,) = cfg.source.events
+    assert (events.user_id.column, events.item_id.column) == ("socio", "codigo")
+    assert (events.value.column, events.type.constant, cfg.dataset.task) == ("valor", kind, task)
 
 
 def test_unicode_text_of_a_spreadsheet(tmp_path: Path) -> None:

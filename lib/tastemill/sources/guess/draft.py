@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tastemill.errors import DataError, UsageError
 from tastemill.sources.files import FORMATS, ending_of, is_delta
-from tastemill.sources.guess.parts import UNSURE, Draft, add, as_text, form_lines, form_of
+from tastemill.sources.guess.parts import UNSURE, Draft, add, form_lines, form_of
 from tastemill.sources.guess.roles import roles_of
 from tastemill.sources.guess.sample import Sample, look_at
 from tastemill.sources.guess.structure import roles_by_structure
@@ -115,18 +115,17 @@ def _whole(folder: Path, draft: Draft) -> Iterable[str]:
     if not draft.has_times:
         dataset.append("allow_missing_time = true")
     if dataset:
-        yield from ("[dataset]", *dataset, "")
+        yield from ("", "[dataset]", *dataset)
     if not draft.has_times:
+        yield ""
         yield "# Without times there is no newest part to judge by."
         yield "[split]"
         yield 'by = "k_fold"'
         yield ""
         yield "[run]"
         yield "as_of = 2000-01-01T00:00:00Z  # any day: no event has one"
-        yield ""
-    yield "[source]"
-    yield f"title = {as_text(folder.name)}"
-    yield from form_lines(draft.form)
+    if draft.form:
+        yield from ("", "[source]", *form_lines(draft.form))
     for lines in (draft.events, draft.items, draft.users, draft.relations):
         yield from lines
     if draft.unread:

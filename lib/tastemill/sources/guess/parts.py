@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tastemill.sources.files import SEPARATORS
-from tastemill.sources.guess.roles import KNOWN_TYPES, Roles, separator_within
+from tastemill.sources.guess.roles import KNOWN_TYPES, Roles, decimal_of, separator_within
 from tastemill.sources.guess.sample import Sample, is_number
 
 UNSURE = "  # ?"
+IN_UTC = ' in UTC; else add zone = "Europe/London"'
 MIN_WORD = 4  # letters; shorter ones are codes
 SAY_TYPES = "# Say what each is: view, click, cart, purchase, like, …; a type left out is rejected."
 BY_FREQUENCY = ("view", "cart", "purchase")
@@ -98,10 +99,8 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
         lines += _value(draft, sample, str(roles.of(value_role)), value_role)
     if roles.of("time"):
         form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
-        unsure = "" if roles.time_format in ("iso",) or "unix" in str(roles.time_format) else UNSURE
-        lines.append(f"time = {{ column = {as_text(time)}{form} }}{unsure}")
-        if form == "" or "unix" not in form:
-            lines[-1] = lines[-1].removesuffix(UNSURE) + '  # UTC; else add zone = "Europe/London"'
+        line = f"time = {{ column = {as_text(time)}{form} }}"
+        lines.append(line if "unix" in form else line + UNSURE + IN_UTC)
         places = (sample.columns.index(user), sample.columns.index(item))
         pairs = {tuple(row[n] for n in places) for row in sample.rows}
         draft.repeats |= value_role != "stars" and len(pairs) < 0.9 * len(sample.rows)
@@ -110,7 +109,8 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
     for role in ("session_id", "dwell_seconds", "query", "event_id"):
         if column := roles.of(role):
             lines.append(_is(role, column, sure=role in ("event_id", "query")))
-    return lines
+    unread = [c for c in sample.columns if c not in roles.columns.values()]
+    return lines + [f"# Not read: {', '.join(unread)}"] * bool(unread)
 
 
 def _type(sample: Sample, roles: Roles, value_role: str | None) -> list[str]:
@@ -170,13 +170,23 @@ def _items(draft: Draft, sample: Sample, roles: Roles, with_time: str | None = N
         line = f"categories = {split}" if mark else _is("categories", labels)
         lines.append(line if roles.is_sure("categories") else line + UNSURE)
     if price := roles.of("price"):
-        lines.append(_is("price", price))
+        lines.append(_price(sample, price))
     if with_time:
         form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
         lines.append("# Told with every event: the newest is right.")
         lines.append(f"updated_at = {{ column = {as_text(with_time)}{form} }}")
         return lines
     return lines + _rest(sample, roles)
+
+
+def _price(sample: Sample, column: str) -> str:
+    """A number, or one with a sign of currency and cents behind a comma."""
+    values = sample.values(column)
+    mark = decimal_of(values)
+    if mark is None or all(map(is_number, values)):
+        return _is("price", column)
+    decimal = ', decimal = ","' if mark == "," else ""
+    return f"price = {{ column = {as_text(column)}, extract = '([\\d.,]+)'{decimal} }}{UNSURE}"
 
 
 def _users(draft: Draft, sample: Sample, roles: Roles) -> list[str]:

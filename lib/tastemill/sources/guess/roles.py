@@ -138,7 +138,7 @@ def roles_of(sample: Sample) -> Roles:
     if named:
         found["time"] = named[0]
         del free[named[0]]
-    give("price", PRICE, _are_numbers)
+    give("price", PRICE, lambda v: _are_numbers(v) or decimal_of(v) is not None)
     for role, words in (("stars", STARS), ("amount", AMOUNT), ("plays", PLAYS), ("share", SHARE)):
         if not {"stars", "amount", "plays", "share"} & found.keys():
             give(role, words, _are_numbers)
@@ -227,6 +227,15 @@ def separator_within(values: list[str]) -> str | None:
     return None
 
 
+def decimal_of(prices: list[str]) -> str | None:
+    """What stands before the cents of prices like 8,50 €; None where they are no such prices."""
+    for mark in (",", "."):
+        cents = re.compile(rf"\D{{0,4}}\d[\d.,']*\{mark}\d\d\D{{0,4}}")
+        if _most(cents.fullmatch(price) for price in prices):
+            return mark
+    return None
+
+
 def _unix(values: list[str]) -> str | None:
     """Seconds, or thousandths or millionths of one, since 1970."""
     low, high = (datetime(year, 1, 1).timestamp() for year in LIKELY_YEARS)
@@ -252,9 +261,9 @@ def _parses(text: str, pattern: str) -> bool:
     return True
 
 
-def _most(tests: Iterable[bool]) -> bool:
+def _most(tests: Iterable[object]) -> bool:
     found = list(tests)
-    return bool(found) and sum(found) >= MOST * len(found)
+    return bool(found) and sum(map(bool, found)) >= MOST * len(found)
 
 
 def _are_numbers(values: list[str]) -> bool:

@@ -3,6 +3,7 @@
 A log repeats the ids of users and items; files that describe them hold each id once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -11,6 +12,7 @@ from tastemill.sources.guess.roles import (
     PEOPLE,
     USER,
     Roles,
+    decimal_of,
     is_prose,
     separator_within,
     time_format,
@@ -20,10 +22,12 @@ from tastemill.sources.guess.roles import (
 from tastemill.sources.guess.sample import Sample, is_number
 
 LEAST_ROWS = 5
+FEWEST_STARS, MOST_STARS = 3, 10
 ONCE, OFTEN = 0.98, 0.9  # distinct values to rows: of a key, and at most of what refers to one
 KNOWN = 0.3  # share of a log's ids that must be seen in the file that describes them
 OF_ITEMS = {"title", "description", "categories", "price"}
 OF_PEOPLE = {*PEOPLE}
+VALUES = {"stars", "amount", "plays", "share"}
 
 
 def roles_by_structure(samples: Sequence[Sample], roles: Sequence[Roles]) -> list[Roles]:
@@ -132,6 +136,11 @@ def _as_log(sample: Sample, known: Roles, user: str, item: str) -> Roles:
     if "type" not in columns and types:
         columns["type"] = types[0]
         guessed.add("type")
+    scales = {c: _scale(sample.values(c)) for c in sample.columns if c not in taken}
+    value = next((c for c, role in scales.items() if role), None)
+    if value and not VALUES & columns.keys():
+        columns[str(scales[value])] = value
+        guessed.add(str(scales[value]))
     return Roles(columns, times.get(columns.get("time", "")), frozenset(guessed))
 
 
@@ -140,14 +149,26 @@ def _as_described(sample: Sample, known: Roles, role: str, key: str) -> Roles:
     columns[role] = key
     guessed, free = {role}, [c for c in sample.columns if c not in columns.values()]
     if role == "item_id":
-        texts = [c for c in free if is_prose(sample.values(c))]
+        prices = [c for c in free if decimal_of(sample.values(c))]
+        texts = [c for c in free if c not in prices and is_prose(sample.values(c))]
         lists = [c for c in texts if separator_within(sample.values(c))]
         titles = [c for c in texts if c not in lists]
-        for name, found in (("title", titles), ("categories", lists)):
+        for name, found in (("title", titles), ("categories", lists), ("price", prices)):
             if name not in columns and found:
                 columns[name] = found[0]
                 guessed.add(name)
     return replace(known, columns=columns, guessed=frozenset(guessed))
+
+
+def _scale(values: list[str]) -> str | None:
+    """Whether a column of few small numbers looks like stars or, most of them least, an amount."""
+    numbers = [float(v) for v in values if is_number(v)]
+    if len(numbers) < len(values) or not numbers or min(numbers) < 0 or max(numbers) > MOST_STARS:
+        return None
+    counts = Counter(numbers)
+    if not FEWEST_STARS <= len(counts) <= 2 * MOST_STARS + 1:
+        return None
+    return "amount" if counts.most_common(1)[0][0] == min(numbers) else "stars"
 
 
 def _is_type(values: list[str]) -> bool:
