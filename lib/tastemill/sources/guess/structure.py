@@ -4,9 +4,8 @@ A log repeats the ids of users and items; files that describe them hold each id 
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tastemill.sources.guess.roles import (
     PEOPLE,
@@ -30,35 +29,51 @@ OF_PEOPLE = {*PEOPLE}
 VALUES = {"stars", "amount", "plays", "share"}
 
 
+@dataclass(frozen=True)
+class Log:
+    """A sample that looks like a log: its columns of ids, and which samples describe them."""
+
+    place: int
+    ids: tuple[str, ...]  # two, in the order of the file
+    described: Mapping[str, int]
+    fitness: tuple[bool, int, int]
+
+
 def roles_by_structure(samples: Sequence[Sample], roles: Sequence[Roles]) -> list[Roles]:
     """The roles of all samples with those of a log, and of what it refers to, added as guesses.
 
     As they are where nothing looks like a log.
     """
     keys = [_key(sample) for sample in samples]
-    best: tuple[tuple[bool, int, int], int, tuple[str, str], dict[str, int]] | None = None
-    for place, sample in enumerate(samples):
-        ids = _ids(sample)
-        refers = {c: j for c in ids if (j := _described(sample, c, place, samples, keys)) >= 0}
-        # Columns that refer to other files come first, then those of most values.
-        ranked = sorted(ids, key=lambda c: (c in refers, len(set(sample.values(c)))), reverse=True)
-        for one, two in list(combinations(ranked, 2))[:1]:
-            pair = (one, two) if ids.index(one) < ids.index(two) else (two, one)
-            linked = sum(c in refers for c in pair)
-            score = (times_in(sample, sample.columns) != {}, linked, len(sample.rows))
-            if best is None or score > best[0]:
-                best = (score, place, pair, refers)
-    if best is None:
+    logs = [log for place in range(len(samples)) if (log := _log_at(place, samples, keys))]
+    if not logs:
         return list(roles)
-    _, place, pair, refers = best
-    user, item = _told_apart(pair, refers, samples, roles)
+    log = max(logs, key=lambda log: log.fitness)
+    user, item = _told_apart(log, samples, roles)
     found = list(roles)
-    found[place] = _as_log(samples[place], roles[place], user, item)
+    found[log.place] = _as_log(samples[log.place], roles[log.place], user, item)
     for column, role in ((user, "user_id"), (item, "item_id")):
-        other = refers.get(column, -1)
-        if other >= 0:
+        if column in log.described:
+            other = log.described[column]
             found[other] = _as_described(samples[other], roles[other], role, str(keys[other]))
     return found
+
+
+def _log_at(place: int, samples: Sequence[Sample], keys: Sequence[str | None]) -> Log | None:
+    """A sample as a log, if it has two columns of ids."""
+    sample = samples[place]
+    ids = _ids(sample)
+    found = {column: _described(column, place, samples, keys) for column in ids}
+    described = {column: other for column, other in found.items() if other is not None}
+    # Columns that refer to other files come first, then those of most values.
+    ids.sort(key=lambda c: (c in described, len(set(sample.values(c)))), reverse=True)
+    pair = tuple(sorted(ids[:2], key=sample.columns.index))
+    if len(pair) < 2:
+        return None
+    has_times = bool(times_in(sample, sample.columns))
+    return Log(
+        place, pair, described, (has_times, sum(c in described for c in pair), len(sample.rows))
+    )
 
 
 def _key(sample: Sample) -> str | None:
@@ -85,14 +100,10 @@ def _ids(sample: Sample) -> list[str]:
 
 
 def _described(
-    sample: Sample,
-    column: str,
-    place: int,
-    samples: Sequence[Sample],
-    keys: Sequence[str | None],
-) -> int:
-    """Which of the other samples has a key of these values; -1 for none."""
-    values = set(sample.values(column))
+    column: str, place: int, samples: Sequence[Sample], keys: Sequence[str | None]
+) -> int | None:
+    """Which of the other samples has most of a column's values as its key."""
+    values = set(samples[place].values(column))
     shares = {}
     for other, key in enumerate(keys):
         if other == place or key is None:
@@ -100,29 +111,24 @@ def _described(
         share = len(values & set(samples[other].values(key))) / len(values)
         if share >= KNOWN or (share > 0 and key == column):
             shares[other] = share
-    return max(shares, key=lambda other: shares[other], default=-1)
+    return max(shares, key=lambda other: shares[other], default=None)
 
 
-def _told_apart(
-    pair: tuple[str, str],
-    refers: dict[str, int],
-    samples: Sequence[Sample],
-    roles: Sequence[Roles],
-) -> tuple[str, str]:
+def _told_apart(log: Log, samples: Sequence[Sample], roles: Sequence[Roles]) -> tuple[str, str]:
     """The column of the user and that of the item; the first is the user's where nothing tells."""
 
     def as_user(column: str) -> int:
         if USER & tokens(column):
             return 2
-        other = refers.get(column)
-        if other is None:
+        if column not in log.described:
             return 0
-        has = set(roles[other].columns)
-        named = USER & {w.removesuffix("s") for w in tokens(samples[other].file.split(".")[0])}
-        prose = any(is_prose(samples[other].values(c)) for c in samples[other].columns)
-        return bool(OF_PEOPLE & has) + bool(named) - bool(OF_ITEMS & has) - prose
+        other = log.described[column]
+        has, sample = roles[other].columns.keys(), samples[other]
+        is_named = bool(USER & {w.removesuffix("s") for w in tokens(sample.file.split(".")[0])})
+        has_prose = any(is_prose(sample.values(c)) for c in sample.columns)
+        return bool(OF_PEOPLE & has) + is_named - bool(OF_ITEMS & has) - has_prose
 
-    one, two = pair
+    one, two = log.ids
     return (two, one) if as_user(two) > as_user(one) else (one, two)
 
 
