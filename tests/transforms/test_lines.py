@@ -1,7 +1,8 @@
 """Raw lines: where each stood in its file, whatever the splits, and how columns are read off it."""
 
+import bz2
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,17 @@ def test_ends_of_files(
     assert numbered(read_lines(spark, [file], file.parent)) == list(enumerate(expected, start=1))
 
 
-def test_gzip_is_read_like_the_plain_file(
-    spark: SparkSession, tmp_path: Path, small_splits: None
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress)])
+def test_a_packed_file_is_read_like_the_plain_one(
+    spark: SparkSession,
+    tmp_path: Path,
+    small_splits: None,
+    ending: str,
+    pack: Callable[[bytes], bytes],
 ) -> None:
     texts = [f"row {n}" for n in range(200)]
-    file = tmp_path / "rows.csv.gz"
-    file.write_bytes(gzip.compress("\n".join(texts).encode()))
+    file = tmp_path / f"rows.csv.{ending}"
+    file.write_bytes(pack("\n".join(texts).encode()))
     assert numbered(read_lines(spark, [file], file.parent)) == list(enumerate(texts, start=1))
     assert first_line(file) == "row 0"
 

@@ -91,6 +91,19 @@ def test_latin_1_read_as_utf_8_is_told_and_kept(spark: SparkSession, tmp_path: P
     assert (read.reason, read.row.u) == (None, "Anaïs")
 
 
+@pytest.mark.parametrize("encoding", ["windows-1252", "iso-8859-1", "ascii"])
+def test_line_breaks_within_quotes_in_other_encodings(
+    spark: SparkSession, tmp_path: Path, encoding: str
+) -> None:
+    said = {"windows-1252": "“50 €”\nin Ulm", "iso-8859-1": "süß\nin Ulm", "ascii": "a\nb"}[
+        encoding
+    ]
+    file = tmp_path / "m.csv"
+    file.write_bytes(f'u,i,said\n1,2,"{said}"\n5,6\n'.encode(encoding))
+    frame = parsed(spark, file, multiline=True, encoding=encoding)
+    assert rows_of(frame) == [(2, None, ("1", "2", said)), (3, *UNEVEN)]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_unicode_text_of_a_spreadsheet(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "w.tsv"
@@ -100,6 +113,20 @@ def test_unicode_text_of_a_spreadsheet(spark: SparkSession, tmp_path: Path, enco
         (2, None, ("Anaïs", "日本", "1")),
         (3, *UNEVEN),
     ]
+
+
+@pytest.mark.parametrize("form", ["delta", "parquet"])
+def test_a_table_with_columns_of_our_own_names(
+    spark: SparkSession, tmp_path: Path, form: str
+) -> None:
+    rows = [("a", "x", "theirs", 7, "raw")]
+    frame = spark.createDataFrame(
+        rows, "u string, i string, source_file string, row int, raw string"
+    )
+    frame.write.format(form).save(str(tmp_path / "t"))
+    (found,) = parsed(spark, tmp_path / "t", format=form).collect()
+    assert found.source_file.startswith("t/part-")
+    assert (found.source_row, found.row.source_file, found.row.row) == (1, "theirs", 7)
 
 
 def test_json_lines_of_two_bytes_a_letter_are_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The draft of a mapping: what is read off foreign files, and what is marked as a guess."""
 
 import gzip
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -11,7 +14,7 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.errors import DataError
 from tastemill.sources.guess.draft import draft_of
 from tastemill.sources.guess.roles import roles_of, time_format
-from tastemill.sources.guess.sample import look_at
+from tastemill.sources.guess.sample import encoding_of, look_at
 
 
 def drafted(folder: Path, tmp_path: Path) -> tuple[str, Config]:
@@ -168,12 +171,126 @@ def test_files_without_times_are_split_at_random(tmp_path: Path) -> None:
         (["12/01/2010 08:26", "25/01/2010 08:26"], "dd/MM/yyyy HH:mm"),
         (["01/25/2010 08:26"], "MM/dd/yyyy HH:mm"),
         (["20240131", "20231224"], "yyyyMMdd"),
+        (["12/1/2010 8:26", "12/13/2010 10:26"], "M/d/yyyy H:mm"),
+        (["1.2.2010", "25.12.2010"], "d.M.yyyy"),
         (["1", "2", "3"], None),
         ([], None),
     ],
 )
 def test_formats_of_times(values: list[str], expected: str | None) -> None:
     assert time_format(values) == expected
+
+
+LOG = "user_id,item_id,time\n" + "".join(f"u{n % 7},i{n % 5},{n}\n" for n in range(20))
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_many_files_of_a_form_are_one_entry_and_no_file_goes_unnamed(tmp_path: Path) -> None:
+    many = {f"orders-{n:03d}": LOG for n in range(60)}
+    _, cfg = drafted(write(tmp_path / "many", **many), tmp_path)
+    assert [part.file for part in cfg.source.events] == [("orders-*.csv",)]
+    others = {f"{chr(97 + n % 26)}{chr(97 + n // 26)}": LOG for n in range(60)}
+    draft, cfg = drafted(write(tmp_path / "others", **others), tmp_path)
+    assert len(cfg.source.events) == 50
+    assert draft.count("beyond the first 50") == 10
+
+
+def test_the_fullest_of_several_files_speaks_for_all(tmp_path: Path) -> None:
+    head = LOG.splitlines()[0]
+    _, cfg = drafted(write(tmp_path / "o", orders_1=f"{head}\n", orders_2=LOG), tmp_path)
+    assert [part.file for part in cfg.source.events] == [("orders_*.csv",)]
+
+
+def test_files_of_other_columns_stay_apart(tmp_path: Path) -> None:
+    other = LOG.replace("item_id", "movie_id")
+    _, cfg = drafted(write(tmp_path / "o", log_1=LOG, log_2=other, log_3=LOG), tmp_path)
+    assert {part.item_id.column for part in cfg.source.events} == {"item_id", "movie_id"}
+    assert len(cfg.source.events) == 3
+
+
+def test_names_with_the_signs_of_globs(tmp_path: Path) -> None:
+    folder = write(tmp_path / "g")
+    for name in ("log*1.csv", "log*2.csv", "log[3].csv"):
+        (folder / name).write_text(LOG)
+    _, cfg = drafted(folder, tmp_path)
+    assert len(cfg.source.events) == 3
+
+
+def test_ids_that_overlap_go_by_what_they_use_up(tmp_path: Path) -> None:
+    days = [f"2024-01-{n % 28 + 1:02d} 10:00" for n in range(800)]
+    log = "".join(f"{d},{n * 7 % 200 + 1},{n * 3 % 50 + 1}\n" for n, d in enumerate(days))
+    goods = "".join(f"{n},O mar de Ana {n}\n" for n in range(1, 201))
+    people = "".join(f"{n},Porto\n" for n in range(1, 51))
+    files = {"vistas": f"quando,produto,quem\n{log}", "produtos": f"id,nome\n{goods}"}
+    folder = write(tmp_path / "p", **files, pessoas=f"id,cidade\n{people}")
+    _, cfg = drafted(folder, tmp_path)
+    (events,), (items,), (users,) = cfg.source.events, cfg.source.items, cfg.source.users
+    assert (events.user_id.column, events.item_id.column) == ("quem", "produto")
+    assert (items.file, users.file) == (("produtos.csv",), ("pessoas.csv",))
+
+
+def test_one_log_without_times_leaves_the_others_theirs(tmp_path: Path) -> None:
+    views = "user_id,item_id,time\n" + "".join(
+        f"u{n % 7},i{n % 5},2024-01-{n % 28 + 1:02d}\n" for n in range(60)
+    )
+    likes = "user_id,item_id\n" + "".join(f"u{n % 7},i{n % 5}\n" for n in range(20))
+    _, cfg = drafted(write(tmp_path / "v", views=views, likes=likes), tmp_path)
+    assert cfg.dataset.allow_missing_time
+    assert cfg.split.by == "time"
+
+
+def test_a_letter_at_the_end_of_a_file_is_whole(tmp_path: Path) -> None:
+    files = {"utf": "ends in é,5".encode(), "latin": "ends in é,5".encode("latin-1")}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    assert encoding_of(tmp_path / "utf") == "utf-8"
+    assert encoding_of(tmp_path / "latin") == "windows-1252"
+
+
+def test_signs_that_control_something_stay_out_of_comments(tmp_path: Path) -> None:
+    folder = write(tmp_path / "c", log=LOG.replace("time", "a\x7fb"), other="x\x00y,z\n1,2\n")
+    draft, _ = drafted(folder, tmp_path)
+    assert "a b" in draft
+
+
+def test_the_numbers_that_pandas_writes_before_rows(tmp_path: Path) -> None:
+    head, *lines = LOG.splitlines()
+    rows = [f"{n},{line}" for n, line in enumerate(lines)]
+    _, cfg = drafted(write(tmp_path / "p", log="\n".join([f",{head}", *rows])), tmp_path)
+    (events,) = cfg.source.events
+    assert (events.header, events.user_id.column) == (True, "user_id")
+
+
+def test_truth_is_said_as_spark_says_it(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j")
+    rows = [{"user": f"u{n % 7}", "item": f"i{n % 5}", "event": n % 2 == 0} for n in range(40)]
+    (folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    _, cfg = drafted(folder, tmp_path)
+    assert set(cfg.source.events[0].type.map) == {"true", "false"}
+
+
+def test_a_line_longer_than_python_reads_is_told(tmp_path: Path) -> None:
+    folder = write(tmp_path / "l", log=LOG, long=f"a,b\n{'x' * 200_000},1\n")
+    draft, _ = drafted(folder, tmp_path)
+    assert "#   long.csv:" in draft
+
+
+def test_parts_of_a_table_are_the_table(tmp_path: Path) -> None:
+    folder = write(tmp_path / "t")
+    for day in (1, 2):
+        part = folder / "log" / f"day={day}"
+        part.mkdir(parents=True)
+        rows = {"user_id": ["a", "b"] * 9, "item_id": ["x", "y", "z"] * 6}
+        pq.write_table(pa.table(rows), part / "part-0.parquet")
+    (folder / "log" / "_delta_log").mkdir()
+    _, cfg = drafted(folder, tmp_path)
+    assert [part.file for part in cfg.source.events] == [("log",)]
 
 
 def test_no_log_is_an_error_that_says_what_was_there(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_it_names_files_and_places_that_the_records_do_not_know() -> None:
     )
 
 
+def test_a_command_of_an_older_release_has_no_quotes() -> None:
+    again = repro_command(config(), "r", [stage("tastemill run --data /home/Bob's --env cluster")])
+    assert again == "tastemill run --dataset completejourney --env cluster --repro r"
+
+
 @pytest.mark.parametrize("other", [{"status": "failed"}, {"purpose": "production"}, {"models": {}}])
 def test_nothing_can_be_done_again_that_made_no_model(other: dict[str, object]) -> None:
     assert repro_command(config(), "r", [stage("tastemill run", **other)]) is None

@@ -38,7 +38,10 @@ def repro_command(cfg: Config, run_id: str, stages: Sequence[Row]) -> str | None
 
 def _options(command: str) -> dict[str, str]:
     """The options of a command as it was called: `--name value` or `--name=value`."""
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # of a release that wrote commands without quotes
+        words = command.split()
     pairs = dict(word.split("=", 1) for word in words if word.startswith("--") and "=" in word)
     following = pairwise(words)
     return pairs | {name: value for name, value in following if name.startswith("--")}

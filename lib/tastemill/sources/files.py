@@ -121,10 +121,10 @@ def header_of(part: Part[P], file: Path) -> tuple[str, ...]:
         return part.mapping.columns
     line, quote = first_line(file, part.mapping.encoding), part.mapping.quote
     if quote and len(part.separator) == 1:
-        names = next(csv.reader([line], delimiter=part.separator, quotechar=quote), [])
+        cells = next(csv.reader([line], delimiter=part.separator, quotechar=quote), [])
     else:
-        names = [name.strip(quote or " ") for name in line.split(part.separator)]
-    names = [name.strip() for name in names]
+        cells = [cell.strip(quote or " ") for cell in line.split(part.separator)]
+    names = named([cell.strip() for cell in cells])
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(
@@ -133,7 +133,12 @@ def header_of(part: Part[P], file: Path) -> tuple[str, ...]:
             found=", ".join(twice),
             fix="give the columns other names in the file",
         )
-    return tuple(names)
+    return names
+
+
+def named(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of a header, with one for each column that has none."""
+    return tuple(name or f"column_{n}" for n, name in enumerate(names, start=1))
 
 
 def first_line(file: Path, encoding: str = "utf-8") -> str:

@@ -7,7 +7,6 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from tastemill.host import spark_uri
-from tastemill.sources.files import PACKED
 
 SPLIT_FILE = "_split_file"
 # What windows-1252 has where iso-8859-1 has control characters; five places are empty in both.
@@ -27,13 +26,15 @@ def read_lines(
         encoding: utf-8 (kept as it is, even where it is none), iso-8859-1 or windows-1252.
     """
     lines = spark.read.text([location(file) for file in files])
-    if len(files) == 1 and files[0].suffix in PACKED:  # never split, and alone in its partition
+    if len(files) == 1 and files[0].suffix == ".gz":  # never split, and alone in its partition
         row = F.monotonically_increasing_id() + 1
         numbered = lines.select("*", name_in(folder, files), row.alias("source_row"))
     else:
         numbered = with_places(lines, name_in(folder, files, SPLIT_FILE))
-    raw = _decoded(F.col("value"), encoding).alias("raw")
-    return numbered.select("source_file", "source_row", raw)
+    raw = F.col("value")
+    if encoding not in ("utf-8", "ascii"):
+        raw = decoded(F.decode(raw.cast("binary"), "ISO-8859-1"), encoding)
+    return numbered.select("source_file", "source_row", raw.alias("raw"))
 
 
 def with_places(frame: DataFrame, name: Column) -> DataFrame:
@@ -96,8 +97,7 @@ def _earlier_splits() -> WindowSpec:
     return window.rowsBetween(Window.unboundedPreceding, -1)
 
 
-def _decoded(value: Column, encoding: str) -> Column:
-    if encoding in ("utf-8", "ascii"):
-        return value
-    decoded = F.decode(value.cast("binary"), "ISO-8859-1")
-    return F.translate(decoded, PLACES_1252, SIGNS_1252) if encoding.endswith("1252") else decoded
+def decoded(text: Column, encoding: str) -> Column:
+    """A text that was read as iso-8859-1, as what it is: Spark doesn't know windows-1252."""
+    is_1252 = encoding == "windows-1252"
+    return F.translate(text, PLACES_1252, SIGNS_1252) if is_1252 else text

@@ -19,11 +19,21 @@ from tastemill.errors import DataError
 from tastemill.sources.base import ORIGIN
 from tastemill.sources.fields import ROW, Columns, literally
 from tastemill.sources.files import Part, header_of
-from tastemill.sources.lines import SPLIT_FILE, location, name_in, path_in, read_lines, with_places
+from tastemill.sources.lines import (
+    SPLIT_FILE,
+    decoded,
+    location,
+    name_in,
+    path_in,
+    read_lines,
+    with_places,
+)
 from tastemill.sources.mapping import Files
 from tastemill.sources.texts import Text
 
 MALFORMED, FIELDS = "_malformed", "_fields"
+# Names under which Spark's CSV reader knows an encoding, or one that is close.
+OF_SPARK = {"ascii": "us-ascii", "windows-1252": "iso-8859-1"}
 WIDE = "utf-16"  # in which Spark finds no end of a line, unless it reads the file as a whole
 UNEVEN, UNBALANCED, NO_JSON = "wrong_number_of_fields", "quote_not_closed", "not_json"
 Parsed = tuple[DataFrame, Columns]
@@ -138,16 +148,19 @@ def _multiline(
 ) -> DataFrame:
     """Records that may go over several lines; `source_row` counts records, the header too."""
     options = {**_csv_options(part), "multiLine": "true", "header": str(part.mapping.header)}
+    encoding = part.mapping.encoding
+    options["encoding"] = OF_SPARK.get(encoding, encoding)
     reader = spark.read.schema(_strings([*names, MALFORMED])).options(**options)
-    rows = reader.option("encoding", part.mapping.encoding).csv([location(f) for f in files])
-    rows = with_places(rows, name_in(part.folder, files, SPLIT_FILE))
-    row = F.struct(*[F.col(f"`{name}`") for name in names])
-    return rows.select(
+    read = reader.csv([location(file) for file in files])
+    row = F.struct(*[decoded(F.col(f"`{name}`"), encoding).alias(name) for name in names])
+    malformed = decoded(F.col(MALFORMED), encoding).alias(MALFORMED)
+    name = name_in(part.folder, files, SPLIT_FILE)
+    return with_places(read.select(row.alias(ROW), malformed), name).select(
         "source_file",
         (F.col("source_row") + int(part.mapping.header)).alias("source_row"),
-        F.coalesce(MALFORMED, F.to_json(row)).alias("raw"),
+        F.coalesce(MALFORMED, F.to_json(ROW)).alias("raw"),
         F.when(F.col(MALFORMED).isNotNull(), F.lit(UNEVEN)).alias("reason"),
-        F.when(F.col(MALFORMED).isNull(), row).alias(ROW),
+        F.when(F.col(MALFORMED).isNull(), F.col(ROW)).alias(ROW),
     )
 
 
@@ -179,14 +192,14 @@ def _documents(spark: SparkSession, part: Part[Files]) -> Parsed:
     options = {"multiLine": "true", "columnNameOfCorruptRecord": MALFORMED}
     reader = spark.read.schema(_nested([*names, MALFORMED])).options(**options)
     rows = reader.json([location(file) for file in part.files])
-    rows = with_places(rows, name_in(part.folder, part.files, SPLIT_FILE))
-    whole = F.struct(*[name for name in rows.columns if name not in (*ORIGIN, MALFORMED)])
+    whole = F.struct(*[name for name in rows.columns if name != MALFORMED]).alias(ROW)
+    name = name_in(part.folder, part.files, SPLIT_FILE)
     is_json = F.col(MALFORMED).isNull()
-    parsed = rows.select(
+    parsed = with_places(rows.select(whole, MALFORMED), name).select(
         *ORIGIN[:2],
-        F.coalesce(MALFORMED, F.to_json(whole)).alias("raw"),
+        F.coalesce(MALFORMED, F.to_json(ROW)).alias("raw"),
         F.when(~is_json, F.lit(NO_JSON)).alias("reason"),
-        F.when(is_json, _flat(whole, names)).alias(ROW),
+        F.when(is_json, _flat(F.col(ROW), names)).alias(ROW),
     )
     return parsed, _open_ended(part, names)
 
@@ -202,19 +215,14 @@ def _typed(spark: SparkSession, part: Part[Files], files: Sequence[Path], form: 
     own = {f.name: f.dataType for f in rows.schema}
     columns = Columns(part.name_of(files[0]), own)
     columns.require(used_columns(part.mapping))
-    row = F.struct(*[F.col(f"`{name}`") for name in own])
+    row = F.struct(*[F.col(f"`{name}`") for name in own]).alias(ROW)
     if form == "delta":  # whose own reader hides where in a file a row stands
-        placed = with_places(rows, path_in(part.folder, SPLIT_FILE))
+        placed = with_places(rows.select(row), path_in(part.folder, SPLIT_FILE))
     else:
         at = (F.col("_metadata.row_index") + 1).alias("source_row")
-        placed = rows.select("*", name_in(part.folder, files), at)
-    parsed = placed.select(
-        *ORIGIN[:2],
-        F.to_json(row).alias("raw"),
-        F.lit(None).cast("string").alias("reason"),
-        row.alias(ROW),
-    )
-    return parsed, columns
+        placed = rows.select(row, name_in(part.folder, files), at)
+    no_reason = F.lit(None).cast("string").alias("reason")
+    return placed.select(*ORIGIN[:2], F.to_json(ROW).alias("raw"), no_reason, ROW), columns
 
 
 def _strings(names: Sequence[str]) -> T.StructType:

@@ -32,7 +32,7 @@ class Draft:
     unread: list[str] = field(default_factory=list)
     form: Mapping[str, str] = field(default_factory=dict)  # what is said once for all files
     stars: list[float] = field(default_factory=list)
-    has_times: bool = True
+    timed: list[bool] = field(default_factory=list)  # of each log: whether it has times
     repeats: bool = False
 
 
@@ -79,11 +79,8 @@ def form_lines(form: Mapping[str, str]) -> list[str]:
 
 def _head(kind: str, sample: Sample, draft: Draft) -> list[str]:
     """The lines that say which file it is and what form it has, beyond what all have."""
-    name = sample.file
-    if "/part-" in name:
-        name = name.rsplit("/", 1)[0]
     own = {k: v for k, v in form_of(sample).items() if draft.form.get(k) != v}
-    lines = ["", f"[[source.{kind}]]", _is("file", name), *form_lines(own)]
+    lines = ["", f"[[source.{kind}]]", _is("file", sample.file), *form_lines(own)]
     if not sample.has_header:
         lines += ["header = false", f"columns = {json.dumps(list(sample.columns))}{UNSURE}"]
     return lines
@@ -97,6 +94,7 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
     lines += [_id(sample, roles, "user_id"), _id(sample, roles, "item_id")]
     if value_role:
         lines += _value(draft, sample, str(roles.of(value_role)), value_role)
+    draft.timed.append(roles.of("time") is not None)
     if roles.of("time"):
         form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
         line = f"time = {{ column = {as_text(time)}{form} }}"
@@ -104,13 +102,11 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
         places = (sample.columns.index(user), sample.columns.index(item))
         pairs = {tuple(row[n] for n in places) for row in sample.rows}
         draft.repeats |= value_role != "stars" and len(pairs) < 0.9 * len(sample.rows)
-    else:
-        draft.has_times = False
     for role in ("session_id", "dwell_seconds", "query", "event_id"):
         if column := roles.of(role):
             lines.append(_is(role, column, sure=role in ("event_id", "query")))
     unread = [c for c in sample.columns if c not in roles.columns.values()]
-    return lines + [f"# Not read: {', '.join(unread)}"] * bool(unread)
+    return lines + [f"# Not read: {as_comment(', '.join(unread))}"] * bool(unread)
 
 
 def _type(sample: Sample, roles: Roles, value_role: str | None) -> list[str]:
@@ -186,7 +182,7 @@ def _price(sample: Sample, column: str) -> str:
     if mark is None or all(map(is_number, values)):
         return _is("price", column)
     decimal = ', decimal = ","' if mark == "," else ""
-    return f"price = {{ column = {as_text(column)}, extract = '([\\d.,]+)'{decimal} }}{UNSURE}"
+    return f"price = {{ column = {as_text(column)}, extract = '(\\d[\\d.,]*)'{decimal} }}{UNSURE}"
 
 
 def _users(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
@@ -218,4 +214,9 @@ def _is(key: str, text: str, *, sure: bool = True) -> str:
 
 def as_text(text: str) -> str:
     """A text as TOML takes it."""
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def as_comment(text: str) -> str:
+    """A text as it may stand in a comment: in one line, without signs that control something."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", text)

@@ -207,7 +207,8 @@ def time_format(values: list[str]) -> str | None:
         return "iso"
     for pattern, python in PATTERNS.items():
         if _most(_parses(v, python) for v in values):
-            return pattern
+            is_short = "MMM" not in pattern and any(map(_has_one_digit, values))
+            return _short(pattern) if is_short else pattern
     return None
 
 
@@ -229,8 +230,8 @@ def separator_within(values: list[str]) -> str | None:
 
 def decimal_of(prices: list[str]) -> str | None:
     """What stands before the cents of prices like 8,50 €; None where they are no such prices."""
-    for mark in (",", "."):
-        cents = re.compile(rf"\D{{0,4}}\d[\d.,']*\{mark}\d\d\D{{0,4}}")
+    for mark, thousands in ((",", "."), (".", "")):
+        cents = re.compile(rf"\D{{0,4}}\d[\d{thousands}]*\{mark}\d\d\D{{0,4}}")
         if _most(cents.fullmatch(price) for price in prices):
             return mark
     return None
@@ -259,6 +260,16 @@ def _parses(text: str, pattern: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _has_one_digit(time: str) -> bool:
+    """Whether a day, month or hour is written with one digit."""
+    return bool(re.search(r"(?<!\d)\d(?!\d)", time))
+
+
+def _short(pattern: str) -> str:
+    """The pattern that takes one digit as well; Spark's reads `dd` as two and no less."""
+    return pattern.replace("dd", "d").replace("MM", "M").replace("HH", "H")
 
 
 def _most(tests: Iterable[object]) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tastemill.errors import DataError
-from tastemill.sources.files import FORMATS, ending_of, opened
+from tastemill.sources.files import FORMATS, ending_of, named, opened
 
 NUM_ROWS = 2_000
+HEAD = 4 << 20  # bytes by which an encoding is told
 SEPARATORS = ("\t", ",", ";", "|", "::", "^")
 Row = tuple[str, ...]
 
@@ -52,7 +53,7 @@ def look_at(folder: Path, file: Path) -> Sample:
         if form in ("json", "jsonl"):
             return _json(file, name, form)
         return _delimited(file, name)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, csv.Error) as error:
         raise DataError(f"{file} can't be read: {error}", fix="put the whole file there") from error
 
 
@@ -102,7 +103,7 @@ def _delimited(file: Path, name: str) -> Sample:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     rows = [row for row in rows if len(row) == width]
     has_header = looks_like_header(rows)
-    columns = rows[0] if has_header else tuple(f"column_{n}" for n in range(1, width + 1))
+    columns = named(rows[0]) if has_header else tuple(f"column_{n}" for n in range(1, width + 1))
     return Sample(
         name,
         "csv",
@@ -118,12 +119,12 @@ def _delimited(file: Path, name: str) -> Sample:
 def encoding_of(file: Path) -> str:
     """By the first megabytes: utf-16 with its mark, utf-8, else windows-1252, which all may be."""
     with opened(file, "iso-8859-1") as stream:  # a character for every byte
-        head = stream.read(4 << 20).encode("iso-8859-1")
+        head = stream.read(HEAD).encode("iso-8859-1")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     try:
-        # A character may be cut in two at the end.
-        head[: max(0, len(head) - 4)].decode("utf-8")
+        # A character may be cut in two at the end of what is read, not at the end of the file.
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
     except UnicodeDecodeError:
         return "windows-1252"
     return "utf-8"
@@ -150,7 +151,9 @@ def separator_of(lines: Sequence[str], file: Path) -> str:
 def looks_like_header(rows: Sequence[Row]) -> bool:
     """Whether the first row names columns: words, each once, above something else."""
     first, rest = rows[0], rows[1:]
-    if len(set(first)) < len(first) or any(not cell or is_number(cell) for cell in first):
+    # The first may be empty: pandas writes so above the numbers of the rows.
+    unnamed = any(not cell for cell in first[1:]) or first == ("",)
+    if len(set(first)) < len(first) or unnamed or any(map(is_number, first)):
         return False
     if not rest:
         return True
@@ -174,6 +177,8 @@ def _cut(line: str, separator: str, *, quoted: bool) -> Row:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as Spark says it
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, list):

@@ -108,9 +108,10 @@ def _described(
     for other, key in enumerate(keys):
         if other == place or key is None:
             continue
-        share = len(values & set(samples[other].values(key))) / len(values)
+        known = set(samples[other].values(key))
+        share = len(values & known) / len(values)
         if share >= KNOWN or (share > 0 and key == column):
-            shares[other] = share
+            shares[other] = (share, len(values & known) / len(known))
     return max(shares, key=lambda other: shares[other], default=None)
 
 
