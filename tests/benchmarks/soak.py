@@ -51,6 +51,7 @@ LONG_RUNNING = "-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Xms1g -Xmn512m"
 ALLOWED = {
     "other artifacts": 0,
     "temporary files": 0,
+    "temporary folders": 0,
     "processes": 2,  # Spark's idle Python workers come and go
     "open files": 4,
     "threads": 8,
@@ -111,6 +112,7 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
     data = [file for file in on_disk if "_delta_log" not in file.parts]
     artifacts = [f for f in (folder / "warehouse" / "_artifacts").rglob("*") if f.is_file()]
     weights = [f for f in artifacts if f.is_relative_to(folder / "warehouse/_artifacts/models")]
+    temporary = list(Path(tempfile.gettempdir()).rglob("*"))
     context = spark.sparkContext._jsc
     return {
         "table files": len(data),
@@ -118,7 +120,8 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
         "weights": len(weights),
         "other artifacts": len(artifacts) - len(weights),
         "processes": len(list(descendants("self"))),
-        "temporary files": sum(1 for _ in Path(tempfile.gettempdir()).rglob("*")),
+        "temporary files": sum(path.is_file() for path in temporary),
+        "temporary folders": sum(path.is_dir() for path in temporary),
         "open files": sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in (java, "self")),
         "threads": sum(len(list(Path(f"/proc/{p}/task").iterdir())) for p in (java, "self")),
         "Python MiB": _resident("self"),
