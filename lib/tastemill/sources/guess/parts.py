@@ -16,7 +16,7 @@ IN_UTC = ' in UTC; else add zone = "Europe/London"'
 MIN_WORD = 4  # letters; shorter ones are codes
 SAY_TYPES = "# Say what each is: view, click, cart, purchase, like, …; a type left out is rejected."
 BY_FREQUENCY = ("view", "cart", "purchase")
-VALUES = {"stars": "rating", "amount": "purchase", "plays": "listen", "share": "watch"}
+TYPES = {"stars": "rating", "amount": "purchase", "plays": "listen", "share": "watch"}
 SPREADSHEETS = (",", ";")  # what they write with these, they quote where it needs be
 HTML = ("&amp;", "&quot;", "&#39;", "&lt;", "&nbsp;", "&#")
 
@@ -89,16 +89,15 @@ def _head(kind: str, sample: Sample, draft: Draft) -> list[str]:
 def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
     user, item, time = (str(roles.of(r)) for r in ("user_id", "item_id", "time"))
     lines = _head("events", sample, draft)
-    value_role = next((role for role in VALUES if roles.of(role)), None)
+    value_role = next((role for role in TYPES if roles.of(role)), None)
     lines += _type(sample, roles, value_role)
     lines += [_id(sample, roles, "user_id"), _id(sample, roles, "item_id")]
     if value_role:
         lines += _value(draft, sample, str(roles.of(value_role)), value_role)
     draft.timed.append(roles.of("time") is not None)
     if roles.of("time"):
-        form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
-        line = f"time = {{ column = {as_text(time)}{form} }}"
-        lines.append(line if "unix" in form else line + UNSURE + IN_UTC)
+        line = _time("time", time, roles)
+        lines.append(line if "unix" in str(roles.time_format) else line + UNSURE + IN_UTC)
         places = (sample.columns.index(user), sample.columns.index(item))
         pairs = {tuple(row[n] for n in places) for row in sample.rows}
         draft.repeats |= value_role != "stars" and len(pairs) < 0.9 * len(sample.rows)
@@ -116,7 +115,7 @@ def _type(sample: Sample, roles: Roles, value_role: str | None) -> list[str]:
         words = re.split(r"[^a-z]+", sample.file.lower())
         named = [KNOWN_TYPES[word] for word in words if word in KNOWN_TYPES]
         if value_role and not named:
-            return [_is("type", VALUES[value_role])]
+            return [_is("type", TYPES[value_role])]
         return [_is("type", named[0] if named else "view", sure=bool(named))]
     counts = Counter(sample.values(column)).most_common()
     known = {text: _known_type(text) for text, _ in counts}
@@ -168,11 +167,15 @@ def _items(draft: Draft, sample: Sample, roles: Roles, with_time: str | None = N
     if price := roles.of("price"):
         lines.append(_price(sample, price))
     if with_time:
-        form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
         lines.append("# Told with every event: the newest is right.")
-        lines.append(f"updated_at = {{ column = {as_text(with_time)}{form} }}")
+        lines.append(_time("updated_at", with_time, roles))
         return lines
     return lines + _rest(sample, roles)
+
+
+def _time(key: str, column: str, roles: Roles) -> str:
+    form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
+    return f"{key} = {{ column = {as_text(column)}{form} }}"
 
 
 def _price(sample: Sample, column: str) -> str:

@@ -23,6 +23,7 @@ STARS = {"rating", "ratings", "score", "stars", "star"}
 AMOUNT = {"quantity", "qty", "units", "amount"}
 PLAYS = {"plays", "playcount", "weight", "listens", "scrobbles", "count"}
 SHARE = {"fraction", "progress", "ratio", "completion", "watched"}
+VALUES = {"stars": STARS, "amount": AMOUNT, "plays": PLAYS, "share": SHARE}
 TYPE = {"event", "action", "behavior", "behaviour", "type", "activity", "interaction", "eventtype"}
 TITLE = {"title", "name", "description", "productname"}
 LONG_TEXT = {"description", "overview", "plot", "summary", "abstract", "text"}
@@ -139,8 +140,8 @@ def roles_of(sample: Sample) -> Roles:
         found["time"] = named[0]
         del free[named[0]]
     give("price", PRICE, lambda v: _are_numbers(v) or decimal_of(v) is not None)
-    for role, words in (("stars", STARS), ("amount", AMOUNT), ("plays", PLAYS), ("share", SHARE)):
-        if not {"stars", "amount", "plays", "share"} & found.keys():
+    for role, words in VALUES.items():
+        if not VALUES.keys() & found.keys():
             give(role, words, _are_numbers)
     give("dwell_seconds", DWELL, _are_numbers)
     give("type", TYPE, lambda v: 1 < len(set(v)) <= 12)

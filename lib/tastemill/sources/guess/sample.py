@@ -103,7 +103,7 @@ def _delimited(file: Path, name: str) -> Sample:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     rows = [row for row in rows if len(row) == width]
     has_header = looks_like_header(rows)
-    columns = named(rows[0]) if has_header else tuple(f"column_{n}" for n in range(1, width + 1))
+    columns = named(rows[0] if has_header else [""] * width)
     return Sample(
         name,
         "csv",

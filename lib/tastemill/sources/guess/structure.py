@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tastemill.sources.guess.roles import (
     PEOPLE,
     USER,
+    VALUES,
     Roles,
     decimal_of,
     is_prose,
@@ -26,7 +27,6 @@ ONCE, OFTEN = 0.98, 0.9  # distinct values to rows: of a key, and at most of wha
 KNOWN = 0.3  # share of a log's ids that must be seen in the file that describes them
 OF_ITEMS = {"title", "description", "categories", "price"}
 OF_PEOPLE = {*PEOPLE}
-VALUES = {"stars", "amount", "plays", "share"}
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _as_log(sample: Sample, known: Roles, user: str, item: str) -> Roles:
         guessed.add("type")
     scales = {c: _scale(sample.values(c)) for c in sample.columns if c not in taken}
     value = next((c for c, role in scales.items() if role), None)
-    if value and not VALUES & columns.keys():
+    if value and not VALUES.keys() & columns.keys():
         columns[str(scales[value])] = value
         guessed.add(str(scales[value]))
     return Roles(columns, times.get(columns.get("time", "")), frozenset(guessed))
