@@ -14,8 +14,6 @@ from tastemill.sources.texts import UNIX, Condition, Labels, Number, Text, When
 
 ROW = "row"  # the struct of a file's own columns
 OFFSET = r"(Z|[+-]\d{2}:?(\d{2})?)$"
-# What Spark takes for a time may also be "12:30", which is today's: the clock must not come in.
-ISO = r"^\d{4}-\d"
 YEARS = (-62_135_596_800, 253_402_300_799)  # 1 to 9999, in seconds since 1970
 WHOLE = 2.0**53  # up to here a double holds every whole number
 CHECK_FILE = "correct the mapping, or check that this is the file that it describes"
@@ -243,10 +241,19 @@ def _by_format(text: Column, pattern: str) -> tuple[Column, Column]:
         inside = F.when(micros.between(low, high), micros)
         return F.timestamp_micros(inside.try_cast("long")), F.lit(True)
     if pattern == "iso":
-        at = F.when(text.rlike(ISO), text.try_cast("timestamp"))
+        at = F.when(_has_date(text), text.try_cast("timestamp"))
         return at, text.rlike(r"\d" + OFFSET) & text.contains(":")
     has_zone = any(letter in _unquoted(pattern) for letter in "XxZzOV")
     return F.try_to_timestamp(text, F.lit(pattern)), F.lit(has_zone)
+
+
+def _has_date(text: Column) -> Column:
+    """Whether a text begins with a year and a dash.
+
+    What Spark takes for a time may also be "12:30", which is today's: the clock must not come in.
+    """
+    year = F.substring(text, 1, 4).try_cast("int")
+    return (F.substring(text, 5, 1) == "-") & year.isNotNull()
 
 
 def _unquoted(pattern: str) -> str:

@@ -1,0 +1,1 @@
+"""What a model can learn from: values as of just before each example, counted, judged, chosen."""

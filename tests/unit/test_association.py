@@ -1,0 +1,48 @@
+"""What a feature tells of the label: equal to scipy's and scikit-learn's figures."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.stats import chi2_contingency
+from sklearn.metrics import mutual_info_score
+
+from tastemill.features.association import association, false_discovery_rate
+
+TABLES = arrays(
+    np.int64,
+    array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
+    elements=st.one_of(st.integers(0, 5), st.integers(0, 10_000_000)),
+)
+
+
+@given(TABLES)
+def test_equal_to_scipy_and_scikit_learn(counts: np.ndarray) -> None:
+    found = association(counts)
+    table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(table.shape, default=0) < 2:
+        assert (found.chi_square, found.p_value, found.mutual_information) == (0.0, 1.0, 0.0)
+        return
+    theirs = chi2_contingency(table)
+    information = mutual_info_score(None, None, contingency=table)
+    assert found.chi_square == pytest.approx(theirs.statistic, rel=1e-9, abs=1e-9)
+    assert found.p_value == pytest.approx(theirs.pvalue, abs=1e-9)
+    assert found.mutual_information == pytest.approx(information, abs=1e-9)
+    assert found.mutual_information <= found.entropy + 1e-9
+
+
+def test_by_hand() -> None:
+    # A feature that is the label: one bit of it, ln 2 nats; chi-square is rows, less Yates' share.
+    found = association(np.array([[50, 0], [0, 50]]))
+    assert found.mutual_information == pytest.approx(np.log(2))
+    assert found.entropy == pytest.approx(np.log(2))
+    assert found.chi_square == pytest.approx(100 * (50 * 50 - 50) ** 2 / 50**4)
+    assert association(np.array([[25, 25], [25, 25]])).p_value == 1.0
+
+
+def test_corrected_for_how_many_there_are() -> None:
+    # Sorted p times n / rank, made monotone from above.
+    corrected = false_discovery_rate([0.01, 0.04, 0.03, 0.5])
+    assert corrected == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
+    assert false_discovery_rate([]) == []
