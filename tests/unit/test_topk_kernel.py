@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tastemill.columns import as_array, as_lists, list_parts
 from tastemill.errors import DataError
-from tastemill.retrieval.columns import as_array, as_lists, list_parts
 from tastemill.retrieval.scorers import FactorScorer, StaticScorer, exactly_summed
 from tastemill.retrieval.topk import _group_size, top_k
 

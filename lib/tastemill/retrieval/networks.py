@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from tastemill.columns import as_array
 from tastemill.deep.registry import load_network
-from tastemill.retrieval.columns import as_array
 from tastemill.retrieval.scorers import Columns
 from tastemill.retrieval.topk import FloatArray
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from tastemill.columns import as_array, as_lists, list_parts, nulls
 from tastemill.errors import ContractError, DataError
-from tastemill.retrieval.columns import as_array, as_lists, list_parts, nulls
 from tastemill.retrieval.scorers import Scorer
 from tastemill.retrieval.topk import NO_ITEM, FloatArray, top_k
 

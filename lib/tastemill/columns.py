@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from tastemill.errors import DataError
 
 
-def as_array(column: pa.Array, name: str) -> NDArray[Any]:
+def as_array(column: pa.Array, name: str, *, gaps: bool = False) -> NDArray[Any]:
     """A column as `(n,)`, a list column as `(n, d)` float32 or int32.
 
     Null is NaN in floats and −1 in integers; a null list is a row of them, d = 1 when all are null.
+
+    Args:
+        column: numbers, or lists of numbers.
+        name: stands in errors.
+        gaps: a null within a list of floats is NaN, and no error.
 
     Raises:
         DataError: lists differ in length, or hold a null or NaN.
@@ -28,7 +33,7 @@ def as_array(column: pa.Array, name: str) -> NDArray[Any]:
     if sizes.size > 1:
         found = f"lengths {sizes[0]} to {sizes[-1]}"
         raise DataError(f"ragged lists in {name}", expected="one length", found=found)
-    if np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
+    if not gaps and np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
         raise DataError(f"null or NaN within the lists of {name}", expected="finite numbers")
     return _rows(values, present, int(sizes[0]) if sizes.size else 1)
 
@@ -67,5 +72,5 @@ def _rows(values: NDArray[Any], present: NDArray[np.bool_], width: int) -> NDArr
     whole = np.issubdtype(values.dtype, np.integer)
     missing, dtype = (-1, np.int32) if whole else (np.nan, np.float32)
     rows: NDArray[Any] = np.full((present.size, width), missing, dtype=dtype)
-    rows[present] = values.reshape(-1, width)
+    rows[present] = values.reshape(int(present.sum()), width)
     return rows

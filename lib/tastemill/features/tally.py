@@ -1,0 +1,141 @@
+"""All counts and sums that judge features, of a batch of rows at a time, in numpy.
+
+Everything comes out as whole numbers that are added up exactly: as often as each bin of each
+feature meets each class of the label, sums and sums of squares, and products of every pair of
+features. So results don't depend on how rows are split up.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tastemill.features.bins import Floats, codes
+
+Matrix = NDArray[np.float32]
+Whole = NDArray[np.int64]
+
+# Values are compared on a scale of their own, cut off where an outlier would decide alone, in
+# steps fine enough: products of 2^22 at most can be summed over 2^31 rows.
+REACH, STEPS = 8.0, 256.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is counted of each feature, and where in the vector of sums it stands.
+
+    Args:
+        edges: of the bins of each numeric feature, ascending.
+        sizes: number of indices of each categorical feature.
+        classes: the values of the label, ascending.
+        rows: how many rows there are at most.
+        largest: the largest finite magnitude of each numeric feature.
+        centre: a value in the middle of each numeric feature.
+        scale: how far values lie from it, above 0.
+    """
+
+    edges: tuple[Floats, ...]
+    sizes: tuple[int, ...]
+    classes: Floats
+    rows: int
+    largest: Floats
+    centre: Floats
+    scale: Floats
+
+    @property
+    def num_bins(self) -> list[int]:
+        """Bins of each feature, numeric ones first; of a numeric one the last is for missing."""
+        return [*(len(edges) + 2 for edges in self.edges), *self.sizes]
+
+    @property
+    def units(self) -> tuple[Floats, Floats]:
+        """Steps in which values and squares are summed: powers of two, so that no sum overflows."""
+        return _unit(self.largest, self.rows), _unit(self.largest**2, self.rows)
+
+    @property
+    def parts(self) -> list[int]:
+        """Lengths of what stands in the vector: counts of each feature, three sums, products."""
+        numeric = len(self.edges)
+        counts = [bins * len(self.classes) for bins in self.num_bins]
+        return [*counts, numeric, numeric, numeric, (numeric + 1) ** 2]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The vector of sums, taken apart.
+
+    `counts` holds `(bins, classes)` for each feature; `means`, `variances` and `correlations`
+    `(features, features)` are those of numeric features. Means and variances are of finite values;
+    in correlations a missing value stands for the centre.
+    """
+
+    counts: list[Whole]
+    means: Floats
+    variances: Floats
+    correlations: Floats
+
+
+def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -> Whole:
+    """The sums of a batch.
+
+    Args:
+        layout: what to count.
+        numeric: `(rows, features)`, NaN where a value is missing.
+        categorical: `(rows, features)` of indices, each below its feature's size.
+        labels: `(rows,)`, each one of the classes.
+    """
+    columns = [codes(numeric[:, n], edges) for n, edges in enumerate(layout.edges)]
+    columns += list(categorical.T)
+    label = np.searchsorted(layout.classes, labels)
+    num_classes = len(layout.classes)
+    counts = [
+        np.bincount(column * num_classes + label, minlength=bins * num_classes)
+        for column, bins in zip(columns, layout.num_bins, strict=True)
+    ]
+    is_finite = np.isfinite(numeric)
+    known = np.where(is_finite, numeric, 0.0).astype(np.float64)
+    one, two = (
+        np.rint(amounts / units).astype(np.int64).sum(axis=0)
+        for amounts, units in zip((known, known**2), layout.units, strict=True)
+    )
+    products = _products(layout, numeric)
+    return np.concatenate([*counts, is_finite.sum(axis=0), one, two, products])
+
+
+def taken_apart(layout: Layout, sums: Whole) -> Tally:
+    """What the sums of all batches say."""
+    *counts, rows, one, two, products = np.split(sums, np.cumsum(layout.parts)[:-1])
+    unit, unit_of_squares = layout.units
+    with np.errstate(invalid="ignore"):  # of a feature without values they are unknown
+        means = one * unit / rows
+        variances = np.maximum(two * unit_of_squares / rows - means**2, 0.0)
+    by_class = [part.reshape(-1, len(layout.classes)) for part in counts]
+    return Tally(by_class, means, variances, _correlations(products))
+
+
+def _products(layout: Layout, numeric: Matrix) -> Whole:
+    """Products of every pair of features, and of each with one."""
+    standard = np.clip((numeric - layout.centre) / layout.scale, -REACH, REACH)
+    steps = np.nan_to_num(np.rint(standard * STEPS), nan=0.0)
+    steps = np.column_stack([steps, np.full(len(steps), STEPS)])
+    products: Whole = (steps.T @ steps).ravel().astype(np.int64)
+    return products
+
+
+def _correlations(products: Whole) -> Floats:
+    """Pearson's correlation of every pair; 0 with a feature that doesn't vary."""
+    size = math.isqrt(len(products))
+    square = products.reshape(size, size) / STEPS**2
+    rows, sums = max(square[-1, -1], 1.0), square[-1, :-1]
+    covariance = square[:-1, :-1] / rows - np.outer(sums, sums) / rows**2
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    apart = np.outer(deviation, deviation)
+    return np.divide(covariance, apart, out=np.zeros_like(covariance), where=apart > 0)
+
+
+def _unit(largest: Floats, rows: int) -> Floats:
+    """The least power of two in which so many values of this size add up to less than 2^62."""
+    with np.errstate(divide="ignore"):
+        bits = np.ceil(np.log2(largest * max(rows, 1)))
+    return np.where(largest > 0, np.exp2(np.where(largest > 0, bits, 0.0) - 62), 1.0)
