@@ -1,0 +1,88 @@
+"""Each gate keeps back what it is for, and says so."""
+
+import numpy as np
+import pytest
+
+from tastemill.features.bins import quantiles
+from tastemill.features.selection import Decision, SelectionConfig, select
+from tastemill.features.tally import Layout, taken_apart, tally
+
+ROWS = 20_000
+
+
+def decided(numeric: dict[str, np.ndarray], label: np.ndarray, **cfg: float) -> dict[str, Decision]:
+    values = np.column_stack(list(numeric.values())).astype(np.float32)
+    finite = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
+    layout = Layout(
+        edges=tuple(quantiles(column, 16) for column in values.T),
+        sizes=(),
+        classes=np.unique(label),
+        rows=ROWS,
+        largest=np.abs(finite).max(axis=0),
+        centre=np.median(finite, axis=0),
+        scale=np.maximum(np.std(finite, axis=0), 1e-9),
+    )
+    none = np.empty((ROWS, 0), dtype=np.int64)
+    found = taken_apart(layout, tally(layout, values, none, label))
+    return {each.name: each for each in select(list(numeric), found, SelectionConfig(**cfg))}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Decision]:
+    random = np.random.default_rng(1)
+    label = (random.random(ROWS) < 0.3).astype(np.float64)
+    strong = label + random.normal(0, 1, ROWS)
+    far = np.where(random.random(ROWS) < 0.1, np.inf, strong)
+    rare = np.where(random.random(ROWS) < 0.01, label, np.nan)
+    return decided(
+        {
+            "noise": random.normal(0, 1, ROWS),
+            "strong": strong,
+            "again": 2 * strong + random.normal(0, 0.2, ROWS),
+            "opposite": -strong + random.normal(0, 0.15, ROWS),
+            "another": label + random.normal(0, 2, ROWS),
+            "constant": np.ones(ROWS),
+            "rare": rare,
+            "nothing": np.full(ROWS, np.nan),
+            "the label": label * 2 - 1,
+            "told by its absence": np.where(label == 1, 1.0, np.nan),
+            "infinite": far * np.where(label == 1, 1, -1),
+        },
+        label,
+    )
+
+
+def test_what_tells_is_kept(found: dict[str, Decision]) -> None:
+    kept = {name for name, decision in found.items() if decision.kept}
+    assert kept == {"strong", "another", "infinite"}
+    assert found["strong"].told > found["another"].told > 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("noise", "independent"),
+        ("again", "redundant: correlation 0.996 with strong"),
+        ("opposite", "redundant: correlation 0.99"),
+        ("constant", "constant: 100.00% of the rows have one value"),
+        ("rare", "missing in 9"),
+        ("nothing", "missing in 100.0% of the rows"),
+        ("the label", "leak: it tells 100% of the label"),
+        ("told by its absence", "leak: it tells 100% of the label"),
+    ],
+)
+def test_the_rest_says_why_not(found: dict[str, Decision], name: str, reason: str) -> None:
+    assert found[name].reason.startswith(reason)
+
+
+def test_a_label_of_one_class_tells_apart_nothing() -> None:
+    found = decided({"x": np.arange(ROWS)}, np.ones(ROWS))
+    assert found["x"].reason == "the label has one class: nothing can be told of it"
+
+
+def test_significant_is_not_yet_worth_learning() -> None:
+    random = np.random.default_rng(2)
+    label = (random.random(ROWS) < 0.5).astype(np.float64)
+    faint = {"faint": label + random.normal(0, 12, ROWS)}
+    assert decided(faint, label, min_information=0.0)["faint"].kept
+    assert decided(faint, label, min_information=0.05)["faint"].reason.startswith("weak")
