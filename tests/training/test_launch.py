@@ -43,9 +43,17 @@ def _losses(history: tuple[tuple[int, str, float], ...]) -> list[tuple[int, str,
 
 @pytest.mark.slow
 def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been(
-    spark: SparkSession, spec: TrainSpec, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    spark: SparkSession,
+    spec: TrainSpec,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     undisturbed = launch(spec, spark, LOCAL)
+    assert not [*temporary.glob("torchelastic_*")]
     again = replace(
         spec,
         checkpoint_dir=str(tmp_path / "again"),
@@ -54,6 +62,7 @@ def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been
     )
     resumed = launch(again, spark, replace(LOCAL, retries=1))
     assert "rank 1 ended without a word" in caplog.text
+    assert not [*temporary.glob("torchelastic_*")]
     # Uneven shards, three epochs, two launches: the same numbers.
     assert (undisturbed.world, undisturbed.epochs, resumed.epochs) == (2, 3, 3)
     assert _losses(resumed.history) == _losses(undisturbed.history)

@@ -6,6 +6,7 @@ rank finished first. The driver believes these files instead.
 
 import json
 import os
+import shutil
 import signal
 import time
 import traceback
@@ -68,6 +69,8 @@ def train_and_report(spec: TrainSpec) -> TrainResult:
     except BaseException as error:
         _leave(spec, _failed(rank, error))
         raise
+    finally:
+        _clear_launchers_folder()
     _leave(spec, Status(rank, True, time.time()))
     return result
 
@@ -92,6 +95,17 @@ def _word_before_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _clear_launchers_folder() -> None:
+    """Remove the folder for logs that torchrun makes for each start and leaves empty.
+
+    An environment variable could name another one, but no variable of the driver's reaches
+    torchrun on a cluster.
+    """
+    for folder in Path(os.environ.get("TORCHELASTIC_ERROR_FILE", "")).parents:
+        if folder.name.startswith("torchelastic_"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _failed(rank: int, error: BaseException) -> Status:
