@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -43,6 +44,7 @@ SETTINGS = (
 )
 USERS = 20
 WARM, EVERY = 10, 10  # caches are full after so many runs; then it is measured every so often
+PATIENCE = 20  # seconds for Spark to clear up after itself
 FITTED_EVERY = 5  # ALS, which leaves checkpoints, and a network, in processes, are fitted so often
 # Tests start with the quick compiler alone; over so many runs the thorough one pays.
 JAVA = "spark.driver.extraJavaOptions"
@@ -99,10 +101,7 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
     """Files, handles and memory of this process and its JVM."""
     jvm = spark._jvm
     assert jvm is not None
-    for _ in range(2):
-        gc.collect()  # what Python holds of the JVM's objects goes first
-        jvm.java.lang.System.gc()
-        time.sleep(1)
+    settle(jvm)
     runtime = jvm.java.lang.Runtime.getRuntime()
     java = int(jvm.java.lang.ProcessHandle.current().pid())
     heap = (runtime.totalMemory() - runtime.freeMemory()) / 2**20
@@ -129,6 +128,18 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
         "cached": len(context.getPersistentRDDs()),
         "views": len(spark.catalog.listTables()),
     }
+
+
+def settle(jvm: Any) -> None:
+    """Collect garbage until Spark, which removes shuffles and blocks in its own time, is done."""
+    left = -1
+    for _ in range(PATIENCE):
+        gc.collect()  # what Python holds of the JVM's objects goes first
+        jvm.java.lang.System.gc()
+        time.sleep(1)
+        before, left = left, sum(1 for _ in Path(tempfile.gettempdir()).rglob("*"))
+        if left == before:
+            return
 
 
 def descendants(pid: str) -> Iterator[str]:

@@ -90,10 +90,8 @@ def _with_past(rows: DataFrame, past: Past, kinds: Kinds) -> tuple[DataFrame, li
 def _with_counts(
     rows: DataFrame, past: Past, kinds: Kinds, days: Sequence[int]
 ) -> tuple[DataFrame, list[Feature]]:
-    amounts = {"event": F.lit(1), **_by_type(kinds.types)}
-    rows = with_sums(
-        rows, past, {n: F.when(c, 1) if n != "event" else c for n, c in amounts.items()}, days
-    )
+    amounts = {"event": F.lit(1), **{n: F.when(c, 1) for n, c in _by_type(kinds.types).items()}}
+    rows = with_sums(rows, past, amounts, days)
     features = []
     for name in amounts:
         what = "events" if name == "event" else f"events of type {name}"
@@ -135,6 +133,6 @@ def _trend(past: Past, days: Sequence[int]) -> list[Feature]:
     for length in days[:-1]:
         expected = F.col(f"{past.name}_event_{longest}d") * (length / longest)
         pace = F.log((F.col(f"{past.name}_event_{length}d") + 1) / (expected + 1))
-        words = f"ln((events in {length} days + 1) / (events in {longest} days × {length}/{longest} + 1))"
+        words = f"ln of (1 + events in {length} days) by (1 + those of {longest}, evenly spread)"
         features.append(Feature(f"{past.name}_trend_{length}d", "trend", words, pace))
     return features
