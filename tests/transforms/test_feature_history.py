@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill.features.history import DAY, Past, with_last, with_sums
+from tastemill.features.history import DAY, Past
 
 ROWS = 400
 DAYS = (1, 7)
@@ -49,9 +49,8 @@ def counted(table: pd.DataFrame, keys: Sequence[str], days: int | None) -> list[
 
 def summed(frame: DataFrame) -> pd.DataFrame:
     amounts = {"amount": F.col("amount"), "large": F.when(F.col("amount") > 5, 1)}
-    frame = with_sums(frame, USER, amounts, DAYS)
-    frame = with_sums(frame, PAIR, amounts, DAYS)
-    return with_last(frame, USER, {"any": F.lit(True)}).orderBy("row").toPandas()
+    frame = PAIR.with_sums(USER.with_sums(frame, amounts, DAYS), amounts, DAYS)
+    return USER.with_last(frame, {"any": F.lit(True)}).orderBy("row").toPandas()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +91,8 @@ def test_what_comes_after_changes_nothing_before(
 
 
 def test_keys_that_go_on_are_not_shuffled_again(spark: SparkSession, rows: pd.DataFrame) -> None:
-    frame = with_sums(spark.createDataFrame(rows), USER, {"amount": F.col("amount")}, DAYS)
-    frame = with_sums(frame, PAIR, {"amount": F.col("amount")}, DAYS)
+    amounts = {"amount": F.col("amount")}
+    frame = USER.with_sums(spark.createDataFrame(rows), amounts, DAYS)
+    frame = PAIR.with_sums(frame, amounts, DAYS)
     plan = frame._jdf.queryExecution().executedPlan().toString()
     assert plan.count("Exchange hashpartitioning") == 1

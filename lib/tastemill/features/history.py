@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
+from pyspark.sql.window import WindowSpec
 
 DAY = 86_400 * 1_000_000  # in microseconds
 LIFETIME = "lifetime"
@@ -21,56 +22,60 @@ LIFETIME = "lifetime"
 
 @dataclass(frozen=True)
 class Past:
-    """Whose past is summed.
+    """Whose past is looked at.
 
     Args:
-        name: begins the names of what is summed.
-        keys: columns that say whose it is; where one is null there is no past.
+        name: begins the names of what is worked out.
+        keys: columns that say whose it is.
     """
 
     name: str
     keys: tuple[str, ...]
 
+    def total(self, amount: str, days: int | None = None) -> Column:
+        """What `with_sums` added: of the days before, or of all that was."""
+        return F.col(self._total(amount, days))
 
-def with_sums(
-    rows: DataFrame, past: Past, amounts: Mapping[str, Column], days: Sequence[int] = ()
-) -> DataFrame:
-    """Add sums of the past: `<past>_<amount>_lifetime`, and `<past>_<amount>_<d>d` for each window.
+    def seconds(self, which: str) -> Column:
+        """What `with_last` added."""
+        return F.col(f"{self.name}_{which}_seconds")
 
-    Args:
-        rows: with `at` and `is_past`, whether a row adds to the past of later ones.
-        past: whose.
-        amounts: what a row of the past adds, whole numbers; null adds nothing.
-        days: lengths of windows.
-    """
-    keyed = W.partitionBy(*past.keys).orderBy("at")
-    earlier = keyed.rangeBetween(W.unboundedPreceding, -1)
-    added: dict[str, Column] = {}
-    for name, amount in amounts.items():
-        counted = F.when(F.col("is_past"), amount)
-        lifetime = F.coalesce(F.sum(counted).over(earlier), F.lit(0))
-        added[f"{past.name}_{name}_{LIFETIME}"] = lifetime
-        for length in days:
-            older = keyed.rangeBetween(W.unboundedPreceding, -length * DAY - 1)
-            before = F.coalesce(F.sum(counted).over(older), F.lit(0))
-            added[f"{past.name}_{name}_{length}d"] = lifetime - before
-    return rows.withColumns(added)
+    def _total(self, amount: str, days: int | None) -> str:
+        return f"{self.name}_{amount}_{LIFETIME if days is None else f'{days}d'}"
 
+    def _earlier(self, days: int = 0) -> WindowSpec:
+        """All that lies more than so many days before; strictly before, for none."""
+        keyed = W.partitionBy(*self.keys).orderBy("at")
+        return keyed.rangeBetween(W.unboundedPreceding, -days * DAY - 1)
 
-def with_last(rows: DataFrame, past: Past, which: Mapping[str, Column]) -> DataFrame:
-    """Add seconds since the last row of the past: `<past>_<name>_seconds`, null without one.
+    def with_sums(
+        self, rows: DataFrame, amounts: Mapping[str, Column], days: Sequence[int] = ()
+    ) -> DataFrame:
+        """Add sums over all that was, and over each window.
 
-    Args:
-        rows: as for `with_sums`.
-        past: whose.
-        which: the rows that count, by name.
-    """
-    earlier = W.partitionBy(*past.keys).orderBy("at").rangeBetween(W.unboundedPreceding, -1)
-    last = {
-        f"{past.name}_{name}_seconds": (
-            F.col("at") - F.max(F.when(F.col("is_past") & counts, F.col("at"))).over(earlier)
-        )
-        / 1e6
-        for name, counts in which.items()
-    }
-    return rows.withColumns(last)
+        Args:
+            rows: with `at` and `is_past`, whether a row adds to the past of later ones.
+            amounts: what such a row adds, whole numbers; null adds nothing.
+            days: lengths of windows.
+        """
+        added: dict[str, Column] = {}
+        for name, amount in amounts.items():
+            counted = F.sum(F.when(F.col("is_past"), amount))
+            lifetime = F.coalesce(counted.over(self._earlier()), F.lit(0))
+            added[self._total(name, None)] = lifetime
+            for length in days:
+                older = F.coalesce(counted.over(self._earlier(length)), F.lit(0))
+                added[self._total(name, length)] = lifetime - older
+        return rows.withColumns(added)
+
+    def with_last(self, rows: DataFrame, which: Mapping[str, Column]) -> DataFrame:
+        """Add seconds since the last of the rows that count, by name; null without one."""
+        added = {
+            f"{self.name}_{name}_seconds": (
+                F.col("at")
+                - F.max(F.when(F.col("is_past") & counts, F.col("at"))).over(self._earlier())
+            )
+            / 1e6
+            for name, counts in which.items()
+        }
+        return rows.withColumns(added)
