@@ -6,6 +6,7 @@ it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -22,19 +23,23 @@ MICRO = 1e6  # sums of values are sums of whole millionths
 
 @dataclass(frozen=True)
 class Kinds:
-    """What the past is told apart by.
+    """What the past is told apart by, and where it ends.
 
     Args:
+        as_of: a row of a later time sees the past as it was then.
         types: of events, as they occur before the cut.
         days: lengths of windows, ascending.
         prior: events that are added before a share is taken, so that few events tell little.
         attributes: of items, by which a user's past is told apart: columns of the rows.
+        num_categories: length of the category part of profile vectors.
     """
 
+    as_of: datetime
     types: tuple[str, ...]
     days: tuple[int, ...]
     prior: float
     attributes: tuple[str, ...]
+    num_categories: int
 
     @property
     def of_type(self) -> Mapping[str, Column]:
@@ -53,6 +58,7 @@ def with_user_past(rows: DataFrame, kinds: Kinds) -> tuple[DataFrame, list[Featu
         alike = Past(f"user_{name}", ("user_idx", name))
         rows = alike.with_sums(rows, {EVENT: F.lit(1)})
         share = alike.total(EVENT) / (USER.total(EVENT) + F.lit(kinds.prior))
+        share = F.when(F.col(name).isNotNull(), share)
         words = f"share of items of the same {name} in the user's events so far"
         features.append(Feature(f"{alike.name}_share", "affinity", words, share))
     # What went into the features is dropped: rows stay narrow on their way through shuffles.

@@ -1,0 +1,172 @@
+"""Features of examples: what they say, and that nothing later than a row is in them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from tastemill.features.extract import EXAMPLE, Extracted, Known, extract
+from tastemill.features.past import Kinds
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+CUT = START + timedelta(days=40)
+KINDS = Kinds(CUT, ("view", "purchase"), (1, 7), 10.0, ("brand",), 2)
+EVENTS = (
+    "user_idx int, item_idx int, event_type string, value double, dwell_seconds double, "
+    "event_time timestamp"
+)
+EXAMPLES = (
+    "event_id string, n int, user_idx int, item_idx int, event_time timestamp, label double, "
+    "weight double, split string, user_vector array<float>, item_vector array<float>"
+)
+ITEMS = "item_idx int, indices array<int>, price double, released_on date, num_categories int"
+
+
+def history(seed: int = 4, rows: int = 120) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    at = [START + timedelta(hours=int(h)) for h in random.integers(0, 60 * 24, rows)]
+    table = pd.DataFrame(
+        {
+            "user_idx": random.integers(0, 4, rows),
+            "item_idx": random.integers(0, 6, rows).astype(object),
+            "event_type": random.choice(["view", "purchase"], rows),
+            "value": random.choice([np.nan, 1.0, 4.0], rows),
+            "dwell_seconds": random.choice([np.nan, 30.0], rows),
+            "event_time": at,
+        }
+    )
+    table.loc[table.sample(10, random_state=1).index, "item_idx"] = None
+    return table.sort_values("event_time", ignore_index=True)
+
+
+def examples_of(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """What was bought, and as often an item that wasn't; the last is of unknown time."""
+    rows = []
+    for row in table[(table.event_type == "purchase") & table.item_idx.notna()].itertuples():
+        split = "train" if row.event_time < CUT else "test"
+        for n, item in enumerate((row.item_idx, (row.item_idx + 1) % 6)):
+            vectors = [0.25, 0.75, 9.0], [1.0, 0.0, 9.0]
+            key = (f"e{row.Index}", n, row.user_idx, int(item), row.event_time.to_pydatetime())
+            rows.append((*key, 1.0 - n, 1.0, split, *vectors))
+    return [*rows, ("unknown", 0, 1, 1, None, 1.0, 1.0, "train", *vectors)]
+
+
+def extracted(spark: SparkSession, past: pd.DataFrame, asked: pd.DataFrame) -> Extracted:
+    """The past is told up to the cut."""
+    told = [
+        (*(None if pd.isna(value) else value for value in row[:-1]), row[-1].to_pydatetime())
+        for row in past[past.event_time < CUT].astype(object).itertuples(index=False, name=None)
+    ]
+    released = START.date() - timedelta(days=10)
+    items = [(n, [2 + n % 2 if n else 0, 3], 1.5 * n, released, 1) for n in range(5)]
+    users = [(n, [2]) for n in range(3)]
+    return extract(
+        spark.createDataFrame(told, EVENTS),
+        spark.createDataFrame(examples_of(asked), EXAMPLES),
+        Known(spark.createDataFrame(users, "user_idx int, indices array<int>"), ("gender",)),
+        Known(spark.createDataFrame(items, ITEMS), ("brand", "kind")),
+        KINDS,
+    )
+
+
+def as_table(found: Extracted) -> pd.DataFrame:
+    rows = found.rows.orderBy("event_id", "n").collect()
+    names = [feature.name for feature in found.numeric]
+    assert all(len(row["numeric"]) == len(names) for row in rows)
+    table = pd.DataFrame([row["numeric"] for row in rows], columns=names, dtype=float)
+    table["key"] = [(row["event_id"], row["n"]) for row in rows]
+    table["categorical"] = [row["categorical"] for row in rows]
+    return table.set_index("key")
+
+
+@pytest.fixture(scope="module")
+def past() -> pd.DataFrame:
+    return history()
+
+
+@pytest.fixture(scope="module")
+def found(spark: SparkSession, past: pd.DataFrame) -> pd.DataFrame:
+    return as_table(extracted(spark, past, past))
+
+
+def test_each_feature_has_a_name_of_its_own_and_a_meaning(
+    spark: SparkSession, past: pd.DataFrame
+) -> None:
+    made = extracted(spark, past, past)
+    names = [feature.name for feature in made.numeric]
+    assert len(set(names)) == len(names) == 50
+    assert all(feature.definition and feature.family for feature in made.numeric)
+    assert made.categorical == ("hour", "weekday", "brand", "kind", "gender")
+    assert made.rows.columns == [*EXAMPLE, "numeric", "categorical"]
+
+
+def test_figures_worked_out_slowly(past: pd.DataFrame, found: pd.DataFrame) -> None:
+    rows = {(row[0], row[1]): row for row in examples_of(past)}
+    assert set(found.index) == set(rows) - {("unknown", 0)}
+    brand = {0: None, 1: 3, 2: 2, 3: 3, 4: 2}
+    for key, row in found.iterrows():
+        _, _, user, item, at, *_ = rows[key]
+        seen = min(at, CUT)
+        before = past[past.event_time < seen]
+        of_user, of_item = before[before.user_idx == user], before[before.item_idx == item]
+        week = of_user[of_user.event_time >= seen - timedelta(days=7)]
+        assert row.user_event_count_lifetime == len(of_user)
+        assert row.user_event_count_7d == len(week)
+        assert row.user_view_count_7d == (week.event_type == "view").sum()
+        assert row.item_purchase_count_lifetime == (of_item.event_type == "purchase").sum()
+        assert row.user_item_event_count_lifetime == (of_user.item_idx == item).sum()
+        assert row.item_value_mean == pytest.approx(of_item.value.mean(), nan_ok=True)
+        bought = (of_user.event_type == "purchase").sum()
+        assert row.user_purchase_share == pytest.approx(bought / (len(of_user) + 10))
+        alike = sum(brand.get(i) == brand.get(item) for i in of_user.item_idx.dropna())
+        share = alike / (len(of_user) + 10) if brand.get(item) else np.nan
+        assert row.user_brand_share == pytest.approx(share, nan_ok=True)
+        since = (seen - of_user.event_time.max()).total_seconds() if len(of_user) else np.nan
+        assert row.user_event_recency == pytest.approx(since, nan_ok=True)
+
+
+def test_what_a_row_is_itself(past: pd.DataFrame, found: pd.DataFrame) -> None:
+    rows = {(row[0], row[1]): row for row in examples_of(past)}
+    for key, row in found.iterrows():
+        _, _, user, item, at, *_ = rows[key]
+        index = 0 if not item or item > 4 else 2 + item % 2
+        assert row.categorical == [
+            2 + at.hour,
+            2 + at.weekday(),
+            index,
+            3 if item < 5 else 0,
+            2 if user < 3 else 0,
+        ]
+        assert row.hour_cos == pytest.approx(np.cos(2 * np.pi * at.hour / 24), abs=1e-6)
+        assert row.item_price == pytest.approx(1.5 * item if item < 5 else np.nan, nan_ok=True)
+        assert row.user_category_affinity == pytest.approx(0.25)
+    first = found.iloc[0]
+    assert first.weekday_sin**2 + first.weekday_cos**2 == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("days", [0, 13, 39])
+def test_what_comes_after_changes_no_feature_before(
+    spark: SparkSession, past: pd.DataFrame, found: pd.DataFrame, days: int
+) -> None:
+    t = START + timedelta(days=days)
+    changed = past.copy()
+    later = changed.event_time > t
+    changed.loc[later, "user_idx"] = (changed.user_idx + 1) % 4
+    changed.loc[later, "event_type"] = "view"
+    changed.loc[later, "value"] = 5.0
+    changed = pd.concat([changed, changed[later]])  # and more of them
+    again = as_table(extracted(spark, changed, past))
+    times = {(row[0], row[1]): row[4] for row in examples_of(past)}
+    before = [key for key in found.index if times[key] <= t]
+    pd.testing.assert_frame_equal(again.loc[before], found.loc[before])
+    assert len(before) >= 2 * days // 3
+
+
+def test_a_user_whose_whole_history_is_one_moment_has_no_past(spark: SparkSession) -> None:
+    at_once = history(rows=20).assign(event_time=START, user_idx=1, item_idx=2)
+    table = as_table(extracted(spark, at_once, at_once))
+    assert (table[[c for c in table.columns if "_count_" in c]] == 0).all().all()
+    assert table.user_event_recency.isna().all()
