@@ -16,7 +16,7 @@ STAGES = (
     "recommend",
     "evaluate",
 )
-JOBS = (*STAGES, "maintain_tables")
+JOBS = (*STAGES, "build_features", "maintain_tables")
 TABLES = (
     "events",
     "ingested_files",
@@ -31,6 +31,10 @@ TABLES = (
     "user_profiles",
     "item_profiles",
     "examples",
+    "feature_vocabulary",
+    "features",
+    "feature_stats",
+    "feature_selection",
     "models",
     "user_factors",
     "item_factors",

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from tastemill.features.extract import EXAMPLE, Extracted, Known, extract
+from tastemill.features.extract import EXAMPLE, Extracted, extract
+from tastemill.features.known import Known
 from tastemill.features.past import Kinds
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -22,6 +23,7 @@ EXAMPLES = (
     "event_id string, n int, user_idx int, item_idx int, event_time timestamp, label double, "
     "weight double, split string, user_vector array<float>, item_vector array<float>"
 )
+USERS = "user_idx int, indices array<int>"
 ITEMS = "item_idx int, indices array<int>, price double, released_on date, num_categories int"
 
 
@@ -66,8 +68,8 @@ def extracted(spark: SparkSession, past: pd.DataFrame, asked: pd.DataFrame) -> E
     return extract(
         spark.createDataFrame(told, EVENTS),
         spark.createDataFrame(examples_of(asked), EXAMPLES),
-        Known(spark.createDataFrame(users, "user_idx int, indices array<int>"), ("gender",)),
-        Known(spark.createDataFrame(items, ITEMS), ("brand", "kind")),
+        Known("user", spark.createDataFrame(users, USERS), ("gender",)),
+        Known("item", spark.createDataFrame(items, ITEMS), ("brand", "kind")),
         KINDS,
     )
 
@@ -99,7 +101,7 @@ def test_each_feature_has_a_name_of_its_own_and_a_meaning(
     names = [feature.name for feature in made.numeric]
     assert len(set(names)) == len(names) == 50
     assert all(feature.definition and feature.family for feature in made.numeric)
-    assert made.categorical == ("hour", "weekday", "brand", "kind", "gender")
+    assert made.categorical == ("hour", "weekday", "item_brand", "item_kind", "user_gender")
     assert made.rows.columns == [*EXAMPLE, "numeric", "categorical"]
 
 

@@ -36,7 +36,7 @@ def rows(spark: SparkSession, values: tuple[np.ndarray, np.ndarray, np.ndarray])
 def layout() -> Layout:
     edges = (np.array([-1.0, 1.0]), np.array([0.0]), np.empty(0), np.array([0.5, 2.0, 4.0]))
     same = np.ones(4)
-    return Layout(edges, (5, 5), np.array([0.0, 1.0]), ROWS, same * 16, same * 0, same * 3)
+    return Layout(edges, (5, 5), np.array([1.0]), ROWS, same * 16, same * 0, same * 3)
 
 
 @pytest.mark.parametrize("partitions", [1, 7])

@@ -15,7 +15,7 @@ from tastemill import completion, tables
 from tastemill.benchmark import PROTOCOLS
 from tastemill.cli import app
 from tastemill.config.load import known_datasets
-from tastemill.line.stages import BACKTEST, UPKEEP
+from tastemill.line.stages import ALONE, BACKTEST
 
 
 def commands(
@@ -98,7 +98,7 @@ def test_without_spark_a_command_says_where_to_look(tmp_path: Path) -> None:
 def test_names_to_complete_are_those_of_the_code() -> None:
     assert tuple(tables.BY_NAME) == completion.TABLES
     assert completion.STAGES == BACKTEST
-    assert (*BACKTEST, *UPKEEP) == completion.JOBS
+    assert (*BACKTEST, *ALONE) == completion.JOBS
     assert completion.datasets("") == known_datasets()
     assert completion.protocols("") == list(PROTOCOLS)
 

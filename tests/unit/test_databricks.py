@@ -27,7 +27,7 @@ from tastemill.config import paths
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Request, load_config
 from tastemill.host import is_submitted, on_databricks, spark_uri
-from tastemill.line.stages import BACKTEST, UPKEEP
+from tastemill.line.stages import ALONE, BACKTEST
 from tastemill.sources.lines import location
 from tastemill.training.spec import FeedSpec
 
@@ -190,7 +190,7 @@ def _request(words: list[str]) -> Request:
     command, *rest = words
     if command == "job":
         name, *options = rest
-        assert name in (*BACKTEST, *UPKEEP), f"no job {name}"
+        assert name in (*BACKTEST, *ALONE), f"no job {name}"
         return job.request_of(name, options)
     parser = typer.main.get_command(app).commands[command]
     given = parser.make_context(command, rest).params

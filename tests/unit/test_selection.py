@@ -16,7 +16,7 @@ def decided(numeric: dict[str, np.ndarray], label: np.ndarray, **cfg: float) -> 
     layout = Layout(
         edges=tuple(quantiles(column, 16) for column in values.T),
         sizes=(),
-        classes=np.unique(label),
+        label_edges=np.unique(label)[1:],
         rows=ROWS,
         largest=np.abs(finite).max(axis=0),
         centre=np.median(finite, axis=0),

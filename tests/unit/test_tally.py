@@ -38,7 +38,7 @@ def layout(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Layout:
     return Layout(
         edges=tuple(quantiles(numeric[:, n], 8) for n in range(numeric.shape[1])),
         sizes=(8, 2),
-        classes=np.unique(label),
+        label_edges=np.unique(label)[1:],
         rows=ROWS,
         largest=np.nan_to_num(np.fmax.reduce(np.abs(finite))),
         centre=np.nan_to_num(np.array([5, 1e6, 0.5, 0, 0, 0])),
@@ -90,7 +90,7 @@ def test_large_numbers_over_many_rows_do_not_overflow() -> None:
     layout = Layout(
         edges=(np.empty(0),),
         sizes=(),
-        classes=np.array([1.0]),
+        label_edges=np.empty(0),
         rows=10**9,
         largest=np.array([3e38]),
         centre=np.array([0.0]),

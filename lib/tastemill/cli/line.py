@@ -62,9 +62,9 @@ def job_command(
     """
     import importlib  # noqa: PLC0415
 
-    from tastemill.line.stages import BACKTEST, UPKEEP  # noqa: PLC0415
+    from tastemill.line.stages import ALONE, BACKTEST  # noqa: PLC0415
 
-    known = (*BACKTEST, *UPKEEP)
+    known = (*BACKTEST, *ALONE)
     if name not in known:
         fix = did_you_mean(name, known)
         raise UsageError(f"no job {name}", expected=", ".join(known), fix=fix)

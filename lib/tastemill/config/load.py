@@ -23,6 +23,7 @@ from tastemill.config.sections import DatasetConfig, RunConfig, Section, SplitCo
 from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.config import EvaluationConfig
 from tastemill.examples import ExamplesConfig
+from tastemill.features.config import FeaturesConfig
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
@@ -43,6 +44,7 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     profiles: ProfilesConfig = ProfilesConfig()
     examples: ExamplesConfig = ExamplesConfig()
+    features: FeaturesConfig = FeaturesConfig()
     baselines: BaselinesConfig = BaselinesConfig()
     als: AlsConfig = AlsConfig()
     deep: DeepConfig = DeepConfig()

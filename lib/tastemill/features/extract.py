@@ -2,38 +2,16 @@
 
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.features.feature import Feature, packed
+from tastemill.features.known import Known
 from tastemill.features.own import CALENDAR, calendar, own_features
 from tastemill.features.past import Kinds, with_item_past, with_user_past
-from tastemill.features.vocabulary import MISSING
 
 EXAMPLE = ("event_id", "n", "user_idx", "item_idx", "event_time", "label", "weight", "split")
 BEHAVIOUR = ("event_type", "value", "dwell_seconds")
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of users, or of items, whenever it is asked for.
-
-    Args:
-        table: user_idx or item_idx, `indices` array<int>; of items also price, released_on and
-            num_categories.
-        names: of the indices.
-    """
-
-    table: DataFrame
-    names: tuple[str, ...]
-
-    def all_of(self, column: str) -> Column:
-        """All indices; those of a user or an item that isn't in the table are missing."""
-        return F.coalesce(column, F.array_repeat(F.lit(MISSING), len(self.names)))
-
-    def index(self, name: str) -> Column:
-        """One of the indices, null where the value is missing."""
-        return F.nullif(F.get("indices", self.names.index(name)), F.lit(MISSING)).alias(name)
 
 
 @dataclass(frozen=True)
@@ -98,5 +76,5 @@ def extract(
     return Extracted(
         rows.where("NOT is_past").select(*EXAMPLE, numeric, "categorical"),
         (*of_user, *of_item, *own),
-        (*CALENDAR, *items.names, *users.names),
+        (*CALENDAR, *items.features, *users.features),
     )

@@ -11,7 +11,7 @@ from tastemill.features.vocabulary import FIRST, MISSING
 
 HOUR, WEEK = DAY // 24, 7 * DAY
 MONDAY = 4 * DAY  # 1970 began with a Thursday
-CALENDAR = ("hour", "weekday")
+CALENDAR = {"hour": FIRST + 24, "weekday": FIRST + 7}  # and how many indices they have
 
 
 def own_features(num_categories: int) -> list[Feature]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from tastemill.features.config import FeaturesConfig
 from tastemill.features.feature import Feature, packed
 from tastemill.features.history import Past
 
@@ -40,6 +41,15 @@ class Kinds:
     prior: float
     attributes: tuple[str, ...]
     num_categories: int
+
+    @staticmethod
+    def of(
+        cfg: FeaturesConfig, types: Sequence[str], as_of: datetime, num_categories: int
+    ) -> "Kinds":
+        """As configured, for a past of these types."""
+        alike = ("category", "price_bucket", *cfg.item_attributes)
+        days = tuple(sorted(set(cfg.windows_days)))
+        return Kinds(as_of, tuple(sorted(types)), days, cfg.prior_events, alike, num_categories)
 
     @property
     def of_type(self) -> Mapping[str, Column]:

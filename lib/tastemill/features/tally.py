@@ -28,7 +28,7 @@ class Layout:
     Args:
         edges: of the bins of each numeric feature, ascending.
         sizes: number of indices of each categorical feature.
-        classes: the values of the label, ascending.
+        label_edges: of the classes of the label: it falls into as many as it has edges, and one.
         rows: how many rows there are at most.
         largest: the largest finite magnitude of each numeric feature.
         centre: a value in the middle of each numeric feature.
@@ -37,11 +37,16 @@ class Layout:
 
     edges: tuple[Floats, ...]
     sizes: tuple[int, ...]
-    classes: Floats
+    label_edges: Floats
     rows: int
     largest: Floats
     centre: Floats
     scale: Floats
+
+    @property
+    def num_classes(self) -> int:
+        """Of the label."""
+        return len(self.label_edges) + 1
 
     @property
     def num_bins(self) -> list[int]:
@@ -57,7 +62,7 @@ class Layout:
     def parts(self) -> list[int]:
         """Lengths of what stands in the vector: counts of each feature, three sums, products."""
         numeric = len(self.edges)
-        counts = [bins * len(self.classes) for bins in self.num_bins]
+        counts = [bins * self.num_classes for bins in self.num_bins]
         return [*counts, numeric, numeric, numeric, (numeric + 1) ** 2]
 
 
@@ -83,12 +88,12 @@ def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -
         layout: what to count.
         numeric: `(rows, features)`, NaN where a value is missing.
         categorical: `(rows, features)` of indices, each below its feature's size.
-        labels: `(rows,)`, each one of the classes.
+        labels: `(rows,)`.
     """
     columns = [codes(numeric[:, n], edges) for n, edges in enumerate(layout.edges)]
     columns += list(categorical.T)
-    label = np.searchsorted(layout.classes, labels)
-    num_classes = len(layout.classes)
+    label = codes(labels, layout.label_edges)
+    num_classes = layout.num_classes
     counts = [
         np.bincount(column * num_classes + label, minlength=bins * num_classes)
         for column, bins in zip(columns, layout.num_bins, strict=True)
@@ -110,7 +115,7 @@ def taken_apart(layout: Layout, sums: Whole) -> Tally:
     with np.errstate(invalid="ignore"):  # of a feature without values they are unknown
         means = one * unit / rows
         variances = np.maximum(two * unit_of_squares / rows - means**2, 0.0)
-    by_class = [part.reshape(-1, len(layout.classes)) for part in counts]
+    by_class = [part.reshape(-1, layout.num_classes) for part in counts]
     return Tally(by_class, means, variances, _correlations(products))
 
 

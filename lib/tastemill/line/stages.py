@@ -30,7 +30,7 @@ BACKTEST = (
 )
 TRAINING = ("train_baselines", "train_als", "train_deep")
 PRODUCTION = ("build_profiles", "build_examples", *TRAINING, "recommend")
-UPKEEP = ("maintain_tables",)  # jobs beside the line, called alone
+ALONE = ("build_features", "maintain_tables")  # jobs beside the line
 JUDGED = ("recommend", "evaluate")  # stages that depend on which models there are
 
 Stage = tuple[Purpose, str]

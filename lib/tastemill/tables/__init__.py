@@ -1,5 +1,11 @@
 """The map of the line: every Delta table as a constant."""
 
+from tastemill.tables.features import (
+    FEATURE_SELECTION,
+    FEATURE_STATS,
+    FEATURE_VOCABULARY,
+    FEATURES,
+)
 from tastemill.tables.lists import BACKTEST_LISTS, RECOMMENDATIONS
 from tastemill.tables.models import ITEM_FACTORS, METRICS, MODELS, TRAINING_HISTORY, USER_FACTORS
 from tastemill.tables.profiles import CATEGORY_SLOTS, EXAMPLES, ITEM_PROFILES, USER_PROFILES
@@ -31,6 +37,10 @@ ALL: tuple[Table, ...] = (
     USER_PROFILES,
     ITEM_PROFILES,
     EXAMPLES,
+    FEATURE_VOCABULARY,
+    FEATURES,
+    FEATURE_STATS,
+    FEATURE_SELECTION,
     MODELS,
     USER_FACTORS,
     ITEM_FACTORS,
@@ -51,6 +61,10 @@ __all__ = [
     "CATEGORY_SLOTS",
     "EVENTS",
     "EXAMPLES",
+    "FEATURES",
+    "FEATURE_SELECTION",
+    "FEATURE_STATS",
+    "FEATURE_VOCABULARY",
     "INGESTED_FILES",
     "ITEMS",
     "ITEM_FACTORS",

@@ -1,0 +1,91 @@
+"""What was measured and decided as rows of `feature_stats` and `feature_selection`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tastemill.features.bins import mdlp
+from tastemill.features.feature import Feature
+from tastemill.features.selection import Decision
+from tastemill.features.tally import Layout, Tally
+
+Row = dict[str, Any]
+CALENDAR = "hour of the day or day of the week (UTC)"
+
+
+def stats_of_numbers(
+    features: Sequence[Feature], measured: Sequence[Row], layout: Layout, tally: Tally
+) -> list[Row]:
+    """Rows of numeric features, in their order.
+
+    Args:
+        features: what they are.
+        measured: of each, missing, infinite, zeros, low and high.
+        layout: the edges in which they were counted.
+        tally: what was counted.
+    """
+    rows = []
+    for place, (feature, figures) in enumerate(zip(features, measured, strict=True)):
+        counts, edges = tally.counts[place], layout.edges[place]
+        rows.append(
+            {
+                "feature": feature.name,
+                "kind": "numeric",
+                "place": place,
+                "family": feature.family,
+                "definition": feature.definition,
+                "rows": int(counts.sum()),
+                **figures,
+                "mean": _known(tally.means[place]),
+                "deviation": _known(tally.variances[place] ** 0.5),
+                "edges": edges.tolist(),
+                "cuts": [float(edges[at - 1]) for at in mdlp(counts[:-1])],
+                "size": len(counts),
+                "counts": counts.sum(axis=1).tolist(),
+            }
+        )
+    return rows
+
+
+def stats_of_indices(names: Sequence[str], layout: Layout, tally: Tally) -> list[Row]:
+    """Rows of categorical features, in their order."""
+    rows = []
+    for place, name in enumerate(names):
+        counts = tally.counts[len(layout.edges) + place].sum(axis=1)
+        whose, _, attribute = name.partition("_")
+        rows.append(
+            {
+                "feature": name,
+                "kind": "categorical",
+                "place": place,
+                "family": whose if attribute else "time",
+                "definition": f"{attribute} of the {whose}" if attribute else CALENDAR,
+                "rows": int(counts.sum()),
+                "missing": int(counts[0]),
+                "size": len(counts),
+                "counts": counts.tolist(),
+            }
+        )
+    return rows
+
+
+def selection_rows(decisions: Sequence[Decision]) -> list[Row]:
+    """Rows of `feature_selection`, but for the purpose."""
+    return [
+        {
+            "feature": each.name,
+            "kept": each.kept,
+            "reason": each.reason,
+            "missing": each.missing,
+            "chi_square": each.found.chi_square,
+            "degrees": each.found.degrees,
+            "p_value": each.found.p_value,
+            "p_corrected": each.corrected,
+            "mutual_information": each.found.mutual_information,
+            "told": each.told,
+        }
+        for each in decisions
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)  # noqa: PLR0124 - NaN alone is not itself

@@ -1,0 +1,91 @@
+"""Examples as features, and what is known of each feature."""
+
+from pyspark.sql import types as T
+
+from tastemill.tables.table import DOUBLE, INT, LONG, STRING, TIME, VECTOR, Table, schema
+
+PURPOSE = ("purpose!", STRING, "backtest or production")
+NUMBERS = T.ArrayType(DOUBLE)
+
+FEATURES = Table(
+    "features",
+    "one example as numbers: every feature as of just before its event",
+    schema(
+        PURPOSE,
+        ("event_id!", STRING, "the event it comes from"),
+        ("n!", INT, "0 for the event itself, 1 and up for its negatives"),
+        ("user_idx!", INT, "the user's dense number"),
+        ("item_idx!", INT, "the item's dense number"),
+        ("event_time!", TIME, "of the event; examples of unknown time have no features"),
+        ("label!", DOUBLE, "stars (rating task), 1 taken or 0 not taken (implicit task)"),
+        ("weight!", DOUBLE, "what the example counts in the loss"),
+        ("split!", STRING, "train, valid or test"),
+        ("numeric!", VECTOR, "numeric features by feature_stats.place; null where missing"),
+        ("categorical!", T.ArrayType(INT), "indices: 0 missing, 1 not in the vocabulary"),
+    ),
+    keys=("purpose", "event_id", "n"),
+    slice_by="purpose",
+    cluster_by=("user_idx",),
+)
+FEATURE_VOCABULARY = Table(
+    "feature_vocabulary",
+    "one value of a categorical feature that has an index of its own",
+    schema(
+        PURPOSE,
+        ("feature!", STRING, "name of the feature"),
+        ("value!", STRING, "as the source gives it"),
+        ("index!", INT, "from 2: the value that is met most"),
+        ("rows!", LONG, "events before the cut that meet it"),
+    ),
+    keys=("purpose", "feature", "value"),
+    slice_by="purpose",
+)
+FEATURE_STATS = Table(
+    "feature_stats",
+    "one feature: what it means, and how its values lie in the examples that are learned from",
+    schema(
+        PURPOSE,
+        ("feature!", STRING, "name of the feature"),
+        ("kind!", STRING, "numeric or categorical"),
+        ("place!", INT, "position in the array of its kind, from 0"),
+        ("family!", STRING, "count, share, mean, recency, trend, affinity, time, item, …"),
+        ("definition!", STRING, "what it is, in words"),
+        ("rows!", LONG, "examples"),
+        ("missing!", LONG, "of them without a value"),
+        ("infinite", LONG, "numeric: infinite values"),
+        ("zeros", LONG, "numeric: values that are 0"),
+        ("low", DOUBLE, "numeric: the smallest finite value"),
+        ("high", DOUBLE, "numeric: the largest finite value"),
+        ("mean", DOUBLE, "numeric: of finite values"),
+        ("deviation", DOUBLE, "numeric: standard deviation of finite values"),
+        (
+            "edges",
+            NUMBERS,
+            "numeric: of bins of one size, from a sample; a bin holds its lower edge",
+        ),
+        ("cuts", NUMBERS, "numeric: those of the edges where the label changes (MDLP)"),
+        ("size!", INT, "bins, the last for missing values; or indices"),
+        ("counts!", T.ArrayType(LONG), "examples in each bin or of each index"),
+    ),
+    keys=("purpose", "feature"),
+    slice_by="purpose",
+)
+FEATURE_SELECTION = Table(
+    "feature_selection",
+    "what became of one feature, and why",
+    schema(
+        PURPOSE,
+        ("feature!", STRING, "name of the feature"),
+        ("kept!", T.BooleanType(), "whether models learn from it"),
+        ("reason!", STRING, "why not; empty for a kept one"),
+        ("missing!", DOUBLE, "share of examples without a value"),
+        ("chi_square!", DOUBLE, "of its bins with the classes of the label"),
+        ("degrees!", INT, "of freedom"),
+        ("p_value!", DOUBLE, "of independence"),
+        ("p_corrected!", DOUBLE, "after Benjamini and Hochberg"),
+        ("mutual_information!", DOUBLE, "with the label, in nats"),
+        ("told!", DOUBLE, "mutual information as a share of the label's entropy"),
+    ),
+    keys=("purpose", "feature"),
+    slice_by="purpose",
+)
