@@ -34,9 +34,15 @@ def test_bins_of_one_width() -> None:
 
 def test_bins_of_one_size() -> None:
     assert quantiles(np.arange(8.0), 4).tolist() == [2.0, 4.0, 6.0]
-    # Most are zero: they share a bin, and what is above them is told apart.
-    assert quantiles(np.array([0.0] * 7 + [1.0, 2.0, 3.0]), 5).tolist() == [2.0]
     assert quantiles(np.array([np.nan, np.inf, 5.0]), 4).size == 0
+    assert quantiles(np.empty(0), 4).size == 0
+
+
+def test_what_most_values_are_does_not_hide_the_others() -> None:
+    assert quantiles(np.array([0.0] * 97 + [1.0, 2.0, 3.0]), 5).tolist() == [1.0, 2.0, 3.0]
+    # Between others it has a bin to itself as well.
+    among = np.array([1.0, 2.0, 3.0, 4.0] + [5.0] * 92 + [6.0, 7.0, 8.0, 9.0])
+    assert quantiles(among, 4).tolist() == [5.0, 6.0, 8.0]
 
 
 @given(arrays(np.float32, st.integers(1, 200), elements=FINITE), st.integers(2, 12))

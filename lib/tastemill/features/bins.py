@@ -29,18 +29,26 @@ def equal_width(low: float, high: float, num_bins: int) -> Floats:
 
 
 def quantiles(values: Values, num_bins: int) -> Floats:
-    """Inner edges such that bins hold about as many values each; repeated values share a bin.
+    """Inner edges such that bins hold about as many values each.
 
-    An edge is a value that occurs, the least of its bin; the smallest value is never one, for
-    nothing would lie below it.
+    Equal values share a bin. One that fills more than a bin has it to itself, and the others are
+    spread over what bins are left: of a count that is mostly 0, the rest is told apart all the
+    same.
     """
-    known = np.sort(values[np.isfinite(values)].astype(np.float64))
-    if not len(known):
-        return np.empty(0)
-    at = (np.arange(1, num_bins) * len(known)) // num_bins
-    edges: Floats = np.unique(known[at])
-    # The smallest value leads them where it fills a whole bin.
-    return edges if edges[:1] > known[0] else edges[1:]
+    distinct, counts = np.unique(values[np.isfinite(values)].astype(np.float64), return_counts=True)
+    below = np.cumsum(counts)
+    edges, first = [], 0
+    for left in range(num_bins, 1, -1):
+        done = below[first - 1] if first else 0
+        goal = done + (counts.sum() - done) / left
+        last = int(np.searchsorted(below, goal))
+        if last > first and goal - below[last - 1] <= below[last] - goal:
+            last -= 1  # without it the bin comes closer to its size
+        first = last + 1
+        if first >= len(distinct):
+            break
+        edges.append(distinct[first])
+    return np.array(edges, dtype=np.float64)
 
 
 def mdlp(counts: Counts) -> list[int]:
