@@ -3,6 +3,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 EXTRAS ?= spark,train,dev
+# Python keeps its bytecode, whatever the environment says: without it every process compiles anew
+# what it imports, torch and pandas first of all.
+export PYTHONDONTWRITEBYTECODE =
 .DEFAULT_GOAL := help
 .PHONY: help install java demo test test-slow test-cluster test-faults soak lint format docs bench clean
 
@@ -30,11 +33,12 @@ demo: install
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not faults and not cluster"
 
+# Files begin in the order of conftest.py: those that take longest first.
 test-slow: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow and not faults and not cluster"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not cluster"
 
 test-cluster: install
-	$(BIN)/python -m pytest -m "cluster and not faults"
+	$(BIN)/python -m pytest tests/cluster -m "cluster and not faults"
 
 test-faults: install
 	$(BIN)/python -m pytest -m faults

@@ -1,8 +1,7 @@
 """examples, events, users, items → features, feature_vocabulary, feature_stats, feature_selection.
 
 Every feature is as of just before the example's event. What is fitted (vocabularies, edges, the
-choice of features) is fitted on rows before the cut: vocabularies on the past, the rest on the
-training part of the examples.
+choice of features) is fitted on the training part.
 """
 
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ from pyspark.sql import functions as F
 
 from tastemill import job, passes, tables
 from tastemill.config.load import Config
-from tastemill.features.extract import extract
-from tastemill.features.known import item_side, user_side
-from tastemill.features.past import Kinds
-from tastemill.judging import judge
+from tastemill.errors import DataError
+from tastemill.features.extract import BEHAVIOUR, extract
+from tastemill.featuring import judge, kinds_of, sides
 from tastemill.sources.cleaning import as_table
 from tastemill.splits import is_past
 
@@ -41,22 +39,28 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     warehouse = job.open_warehouse(spark, cfg)
     purpose, times = cfg.run.purpose, passes.times_of(warehouse, cfg)
     past = passes.known_events(warehouse, cfg, times).where(is_past())
-    users = user_side(passes.with_index(warehouse, tables.USERS, tables.USER_INDEX), cfg.features)
-    items = item_side(passes.with_index(warehouse, tables.ITEMS, tables.ITEM_INDEX), cfg.features)
+    past = past.select("user_idx", "item_idx", "event_time", "split", *BEHAVIOUR).persist()
+    examples = warehouse.read(tables.EXAMPLES, where=purpose)
+    if examples.where("split = 'train' AND event_time IS NOT NULL").isEmpty():
+        raise DataError(
+            "no example to judge features by",
+            expected="examples of known times in the training part",
+            fix="check the times of the events; with few of them lower split.test_fraction",
+        )
 
     def write(table: tables.Table, rows: DataFrame) -> DataFrame:
         named = as_table(rows.withColumn("purpose", F.lit(purpose)), table)
         warehouse.overwrite_slice(table, named, purpose)
         return warehouse.read(table, where=purpose)
 
-    most = cfg.features.max_values
-    found = users.vocabulary(past, most).unionByName(items.vocabulary(past, most))
+    as_of = times.of(purpose)
+    users, items = sides(warehouse, cfg, past.where("split = 'train'"), as_of)
+    found = users.vocabulary(cfg.features).unionByName(items.vocabulary(cfg.features))
     vocabulary = write(tables.FEATURE_VOCABULARY, found)
-    types = [row["event_type"] for row in past.select("event_type").distinct().collect()]
-    kinds = Kinds.of(cfg.features, types, times.of(purpose), cfg.profiles.num_categories)
-    examples = warehouse.read(tables.EXAMPLES, where=purpose)
-    made = extract(past, examples, users.known(vocabulary), items.known(vocabulary), kinds)
+    known = users.known(vocabulary), items.known(vocabulary)
+    made = extract(past, examples, *known, kinds_of(past, cfg, as_of))
     rows = write(tables.FEATURES, made.rows)
+    past.unpersist()
 
     judged = judge(rows.where("split = 'train'"), made, vocabulary, cfg.features)
     write(tables.FEATURE_STATS, judged.stats)

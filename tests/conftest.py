@@ -9,6 +9,15 @@ from pyspark.sql import SparkSession
 
 from tastemill.testing.session import start_session
 
+# Files of slow tests from the longest on: two processes then end at about the same time.
+LONGEST = ("documented_commands", "line", "launch", "benchmark", "ingest", "report", "notebooks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files change places, tests within a file do not."""
+    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:

@@ -17,7 +17,7 @@ from tastemill.job import TableSlice
 from tastemill.profiles.history import Moment
 from tastemill.release import code_hash
 from tastemill.splits import split_label, with_split
-from tastemill.tables import EVENTS, ITEM_INDEX, USER_INDEX, Table
+from tastemill.tables import EVENTS, ITEM_INDEX, USER_INDEX
 from tastemill.times import Times, resolve_times, up_to
 
 
@@ -51,14 +51,12 @@ def numbered_events(warehouse: Warehouse, cfg: Config, times: Times) -> DataFram
 
 
 def known_events(warehouse: Warehouse, cfg: Config, times: Times) -> DataFrame:
-    """Those of `events_of` with user_idx and, but for searches, item_idx."""
+    """Those of `events_of` with user_idx and item_idx; a search has no item and no item_idx."""
     events = events_of(warehouse, cfg, times).join(warehouse.read(USER_INDEX), "user_id")
-    return events.join(warehouse.read(ITEM_INDEX), "item_id", "left")
-
-
-def with_index(warehouse: Warehouse, table: Table, index: Table) -> DataFrame:
-    """Users or items with their dense numbers, also those of which nothing else is told."""
-    return warehouse.read(index).join(warehouse.read_or_empty(table), table.keys[0], "left")
+    # In an outer join all searches would meet at one key.
+    searches = events.where("item_id IS NULL")
+    with_item = events.join(warehouse.read(ITEM_INDEX), "item_id")
+    return with_item.unionByName(searches, allowMissingColumns=True)
 
 
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:

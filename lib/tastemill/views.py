@@ -101,6 +101,25 @@ def table_detail(warehouse: Warehouse, table: tables.Table) -> tuple[Rows, Rows]
     return columns, commits
 
 
+def feature_list(warehouse: Warehouse, purpose: str) -> Rows:
+    """Every feature: kept ones first, the most telling first, then the others and why not.
+
+    Raises:
+        DataError: no features were built for this purpose.
+    """
+    stats, chosen = (
+        warehouse.read_or_empty(table).where(F.col("purpose") == purpose)
+        for table in (tables.FEATURE_STATS, tables.FEATURE_SELECTION)
+    )
+    kinds = stats.select("feature", "kind", "family", "definition")
+    rows = chosen.join(kinds, "feature").orderBy(F.desc("kept"), F.desc("told"), "feature")
+    columns = ("feature", "kind", "family", "missing", "told", "p_corrected", "kept", "reason")
+    found = [{name: row[name] for name in (*columns, "definition")} for row in rows.collect()]
+    if not found:
+        raise DataError(f"no {purpose} features", fix="make them with tastemill job build_features")
+    return found
+
+
 def model_list(warehouse: Warehouse) -> Rows:
     """Every model, newest first."""
     rows = warehouse.read_or_empty(tables.MODELS).orderBy(F.desc("created_at")).collect()

@@ -5,8 +5,11 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tastemill.config.load import known_datasets
 
+pytestmark = pytest.mark.cluster
 LIB = Path(__file__).parents[2] / "lib"
 
 

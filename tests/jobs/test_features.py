@@ -1,18 +1,22 @@
 """build_features on a small data set with planted tastes."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from typer.testing import CliRunner
 
 from tastemill import tables
+from tastemill.cli import app
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.jobs import build_examples, build_features, build_profiles, ingest
 from tastemill.testing.toy import write_movielens
 
+pytestmark = pytest.mark.slow
 SETTINGS = ("dataset.task=implicit", "dataset.positive_min=4", "features.windows_days=[7,30]")
 MADE = (
     tables.FEATURES,
@@ -64,6 +68,17 @@ def test_planted_tastes_are_found_and_constants_are_not_kept(warehouse: Warehous
     assert chosen.reason["user_occupation"].startswith("constant")
     assert chosen.reason["item_price"].startswith("missing in 100.0%")
     assert (chosen.reason == "").equals(chosen.kept)
+
+
+def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None:
+    command = ("features", "--dataset", "movielens-100k", "--warehouse", cfg.run.warehouse)
+    told = CliRunner().invoke(app, [*command, "--json"])
+    rows = json.loads(told.stdout)
+    assert [row["kept"] for row in rows] == sorted((row["kept"] for row in rows), reverse=True)
+    assert all(row["definition"] and row["kept"] == (not row["reason"]) for row in rows)
+    kept = CliRunner().invoke(app, [*command, "--kept"])
+    assert "user_category_affinity" in kept.stdout
+    assert "user_occupation" not in kept.stdout
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def test_the_command_makes_a_data_set(spark: SparkSession, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_same_command_makes_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
     for name, parts in (("a", 1), ("b", 3)):
         synthesize(spark, SMALL, tmp_path / name, command="", num_partitions=parts)

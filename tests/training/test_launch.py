@@ -90,6 +90,7 @@ def test_in_a_barrier_stage_the_first_exception_comes_first(
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_in_a_barrier_stage_the_result_is_rank_0s(spark: SparkSession, spec: TrainSpec) -> None:
     result = launch(replace(spec, epochs=1), spark, BARRIER)
     assert (result.world, result.epochs, result.artifact) == (2, 1, spec.artifact_dir)

@@ -36,7 +36,7 @@ def rows(spark: SparkSession, values: tuple[np.ndarray, np.ndarray, np.ndarray])
 def layout() -> Layout:
     edges = (np.array([-1.0, 1.0]), np.array([0.0]), np.empty(0), np.array([0.5, 2.0, 4.0]))
     same = np.ones(4)
-    return Layout(edges, (5, 5), np.array([1.0]), ROWS, same * 16, same * 0, same * 3)
+    return Layout(edges, (5, 5), np.array([1.0]), ROWS, same * 0, same * 3, same * 16)
 
 
 @pytest.mark.parametrize("partitions", [1, 7])
@@ -58,6 +58,7 @@ def test_no_row_is_shuffled(rows: DataFrame, capsys: pytest.CaptureFixture[str])
 
 def test_summary(rows: DataFrame) -> None:
     found = {r["feature"]: r.asDict() for r in summary(rows.repartition(3)).collect()}
+    assert {found[n]["rows"] for n in range(4)} == {ROWS}
     assert [found[n]["missing"] for n in range(4)] == [50, 0, ROWS, 0]
     assert [found[n]["infinite"] for n in range(4)] == [0, 2, 0, 0]
     assert found[3]["zeros"] > 100

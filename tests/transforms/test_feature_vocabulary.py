@@ -4,60 +4,70 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tastemill.features.vocabulary import MISSING, OTHER, fit_vocabulary, indices, long_form
+from tastemill.features.vocabulary import MISSING, OTHER, fit_vocabulary, with_index
+
+BRANDS = "item_idx int, rows long, brand string, colour string"
+ITEMS = [
+    (1, 10, "oak", "red"),
+    (2, 10, "elm", "red"),
+    (3, 10, "ash", None),
+    (4, 10, "oak", "🎨"),
+    (5, 10, None, None),
+    (6, 1, "new", "blue"),
+]
 
 
 @pytest.fixture(scope="module")
-def long(spark: SparkSession) -> DataFrame:
-    rows = [
-        (1, "oak", "red"),
-        (2, "elm", "red"),
-        (3, "ash", None),
-        (4, "oak", "🎨"),
-        (5, None, None),
-        (6, "new", "blue"),
-    ]
-    table = spark.createDataFrame(rows, "item_idx int, brand string, colour string")
-    return long_form(table, "item_idx", {name: F.col(name) for name in ("brand", "colour")})
+def items(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(ITEMS, BRANDS)
 
 
 @pytest.fixture(scope="module")
-def vocabulary(spark: SparkSession, long: DataFrame) -> DataFrame:
-    # What is met: item 6 never was.
-    met = spark.createDataFrame([(n, 10) for n in range(1, 6)], "item_idx int, rows long")
-    return fit_vocabulary(long, met, "item_idx", at_most=2).persist()
+def vocabulary(items: DataFrame) -> DataFrame:
+    features = {name: F.col(name) for name in ("brand", "colour")}
+    return fit_vocabulary(items, features, at_most=2, min_rows=2).persist()
+
+
+def found(items: DataFrame, vocabulary: DataFrame, name: str) -> dict[int, int]:
+    indexed = with_index(items.drop("colour"), name, F.col("brand"), vocabulary)
+    return {row["item_idx"]: row[name] for row in indexed.collect()}
 
 
 def test_the_most_frequent_come_first_and_equal_ones_in_order(vocabulary: DataFrame) -> None:
-    found = {(r["feature"], r["value"]): (r["index"], r["rows"]) for r in vocabulary.collect()}
-    assert found == {
+    rows = {(r["feature"], r["value"]): (r["index"], r["rows"]) for r in vocabulary.collect()}
+    assert rows == {
         ("brand", "oak"): (2, 20),
         ("brand", "ash"): (3, 10),  # elm is as frequent, and one too many
         ("colour", "red"): (2, 20),
-        ("colour", "🎨"): (3, 10),
+        ("colour", "🎨"): (3, 10),  # blue is met once
     }
 
 
 def test_unknown_and_missing_values_have_indices_of_their_own(
-    long: DataFrame, vocabulary: DataFrame
+    items: DataFrame, vocabulary: DataFrame
 ) -> None:
-    rows = indices(long, vocabulary, "item_idx", ["colour", "brand"]).collect()
-    found = {r["item_idx"]: r["indices"] for r in rows}
-    assert found == {
-        1: [2, 2],
-        2: [2, OTHER],
-        3: [MISSING, 3],
-        4: [3, 2],
-        6: [OTHER, OTHER],  # 5 has no value at all and no row
+    assert found(items, vocabulary, "brand") == {
+        1: 2,
+        2: OTHER,
+        3: 3,
+        4: 2,
+        5: MISSING,
+        6: OTHER,
     }
 
 
 def test_a_value_that_comes_up_later_changes_no_index(
-    spark: SparkSession, long: DataFrame, vocabulary: DataFrame
+    spark: SparkSession, items: DataFrame, vocabulary: DataFrame
 ) -> None:
-    later = spark.createDataFrame(
-        [(7, "brand", "aaa")], "item_idx int, feature string, value string"
-    )
-    found = indices(long.union(later), vocabulary, "item_idx", ["brand"]).collect()
-    assert {r["item_idx"]: r["indices"] for r in found}[7] == [OTHER]
-    assert {r["item_idx"]: r["indices"] for r in found}[1] == [2]
+    later = items.union(spark.createDataFrame([(7, 1000, "aaa", None)], BRANDS))
+    again = found(later, vocabulary, "brand")
+    assert again.pop(7) == OTHER
+    assert again == found(items, vocabulary, "brand")
+
+
+def test_ten_million_values_are_ranked_without_sorting_them_all(
+    spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = spark.range(10).selectExpr("id AS rows", "cast(id AS string) AS word")
+    fit_vocabulary(many, {"word": F.col("word")}, at_most=3, min_rows=1).explain()
+    assert "WindowGroupLimit" in capsys.readouterr().out

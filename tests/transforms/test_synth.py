@@ -89,7 +89,8 @@ def test_rows_depend_on_the_seed_and_not_on_partitions(spark: SparkSession) -> N
 
 def test_side_tables_depend_on_the_seed_alone(spark: SparkSession) -> None:
     other = CFG.model_copy(update={"seed": CFG.seed + 1})
-    for build in (users.build_users, items.build_items, relations.build_relations):
+    tables = (users.build_users, items.build_items, relations.build_relations)
+    for build in (*tables, users.build_user_tastes, items.build_item_truth):
         first = build(spark, CFG)
         assertDataFrameEqual(first, build(spark, CFG).repartition(3))
         assert first.exceptAll(build(spark, other)).count() > first.count() / 2

@@ -41,6 +41,17 @@ def test_by_hand() -> None:
     assert association(np.array([[25, 25], [25, 25]])).p_value == 1.0
 
 
+def test_noise_in_many_bins_tells_nothing() -> None:
+    random = np.random.default_rng(1)
+    counts = np.zeros((1_000, 2), dtype=np.int64)
+    np.add.at(counts, (random.integers(0, 1_000, 50_000), random.integers(0, 2, 50_000)), 1)
+    found = association(counts)
+    assert found.mutual_information > 0.009  # as it seems
+    assert found.told < 0.001
+    one_to_one = association(np.diag([500, 500]))
+    assert one_to_one.told == pytest.approx(1.0, abs=1e-3)
+
+
 def test_corrected_for_how_many_there_are() -> None:
     # Sorted p times n / rank, made monotone from above.
     corrected = false_discovery_rate([0.01, 0.04, 0.03, 0.5])

@@ -71,7 +71,17 @@ def test_help_is_printed_without_spark() -> None:
     ended = tastemill("tables", "--help")
     assert ended.returncode == 0
     assert "Example:" in ended.stdout
-    loaded = "import tastemill.cli, sys; print({'pyspark', 'torch'} & set(sys.modules))"
+
+
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [
+        ("tastemill.cli", {"pyspark", "torch"}),
+        ("tastemill.config.load", {"pandas", "scipy.stats", "torch"}),
+    ],
+)
+def test_what_is_slow_to_import_is_imported_when_it_is_needed(module: str, slow: set[str]) -> None:
+    loaded = f"import {module}, sys; print({slow} & set(sys.modules))"
     ended = subprocess.run(
         [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
     )

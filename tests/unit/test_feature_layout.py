@@ -28,7 +28,8 @@ def test_each_feature_gets_bins_and_a_scale_of_its_own() -> None:
     assert layout.scale[0] == pytest.approx(2.7, abs=0.3)  # from quartile to quartile
     assert layout.scale[1:3].tolist() == [1.0, 1.0]
     assert layout.scale[3] > 5  # most values are one: their deviation counts
-    assert layout.largest.tolist() == [30.0, 0.0, 0.0, 400.0, 0.0]
+    assert layout.reach[1:].tolist() == [0.0, 0.0, 400.0, 0.0]
+    assert layout.reach[0] == 30 - layout.centre[0]
 
 
 def test_a_value_of_the_label_that_the_sample_lacks_joins_its_neighbour() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tastemill.features.bins import quantiles
-from tastemill.features.selection import Decision, SelectionConfig, select
+from tastemill.features.config import SelectionConfig
+from tastemill.features.selection import Decision, select
 from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 20_000
@@ -18,9 +19,9 @@ def decided(numeric: dict[str, np.ndarray], label: np.ndarray, **cfg: float) -> 
         sizes=(),
         label_edges=np.unique(label)[1:],
         rows=ROWS,
-        largest=np.abs(finite).max(axis=0),
-        centre=np.median(finite, axis=0),
+        centre=(centre := np.median(finite, axis=0)),
         scale=np.maximum(np.std(finite, axis=0), 1e-9),
+        reach=np.abs(finite - centre).max(axis=0),
     )
     none = np.empty((ROWS, 0), dtype=np.int64)
     found = taken_apart(layout, tally(layout, values, none, label))
@@ -55,7 +56,7 @@ def found() -> dict[str, Decision]:
 def test_what_tells_is_kept(found: dict[str, Decision]) -> None:
     kept = {name for name, decision in found.items() if decision.kept}
     assert kept == {"strong", "another", "infinite"}
-    assert found["strong"].told > found["another"].told > 0.01
+    assert found["strong"].found.told > found["another"].found.told > 0.01
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_what_tells_is_kept(found: dict[str, Decision]) -> None:
         ("noise", "independent"),
         ("again", "redundant: correlation 0.996 with strong"),
         ("opposite", "redundant: correlation 0.99"),
-        ("constant", "constant: 100.00% of the rows have one value"),
+        ("constant", "constant: 100.00% of the rows lie in one bin"),
         ("rare", "missing in 9"),
         ("nothing", "missing in 100.0% of the rows"),
         ("the label", "leak: it tells 100% of the label"),

@@ -9,6 +9,7 @@ from tastemill.features.bins import quantiles
 from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 1_000
+CENTRE = np.array([5, 1e6, 0.5, 0, 0, 0])
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,9 @@ def layout(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Layout:
         sizes=(8, 2),
         label_edges=np.unique(label)[1:],
         rows=ROWS,
-        largest=np.nan_to_num(np.fmax.reduce(np.abs(finite))),
-        centre=np.nan_to_num(np.array([5, 1e6, 0.5, 0, 0, 0])),
+        centre=CENTRE,
         scale=np.array([2, 1e6, 0.5, 1, 1e-6, 1]),
+        reach=np.nan_to_num(np.fmax.reduce(np.abs(finite - CENTRE))),
     )
 
 
@@ -92,12 +93,28 @@ def test_large_numbers_over_many_rows_do_not_overflow() -> None:
         sizes=(),
         label_edges=np.empty(0),
         rows=10**9,
-        largest=np.array([3e38]),
         centre=np.array([0.0]),
         scale=np.array([1.0]),
+        reach=np.array([3e38]),
     )
     none = np.empty((1_000, 0), dtype=np.int64)
     part = tally(layout, huge, none, np.ones(1_000))
     found = taken_apart(layout, part * 10**6)
     assert found.means == pytest.approx([3e38], rel=1e-6)
     assert found.variances[0] < 1e-6 * 3e38**2
+
+
+def test_the_variance_of_large_numbers_is_not_lost_between_them() -> None:
+    times = (1.7e9 + 128 * np.arange(1_000)[:, None]).astype(np.float32)
+    layout = Layout(
+        edges=(np.empty(0),),
+        sizes=(),
+        label_edges=np.empty(0),
+        rows=10**9,
+        centre=np.array([1.7e9]),
+        scale=np.array([1e5]),
+        reach=np.array([128_000.0]),
+    )
+    none = np.empty((1_000, 0), dtype=np.int64)
+    found = taken_apart(layout, tally(layout, times, none, np.ones(1_000)))
+    assert found.variances == pytest.approx([times.astype(np.float64).var()], rel=1e-4)

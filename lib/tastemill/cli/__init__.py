@@ -28,6 +28,7 @@ app.command("job", context_settings={"allow_extra_args": True, "ignore_unknown_o
 )
 app.command("tables")(look.tables_command)
 app.command()(upkeep.migrate)
+app.command()(look.features)
 app.command()(look.models)
 app.command()(look.runs)
 app.command()(look.evaluate)

@@ -38,6 +38,26 @@ def tables_command(
     console.show("History", commits)
 
 
+def features(
+    dataset: Dataset,
+    warehouse: Place = "",
+    purpose: Annotated[str, typer.Option(help="backtest or production.")] = "backtest",
+    kept: Annotated[bool, typer.Option("--kept", help="Only those that are kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every feature, what share of the label it tells, and whether it is kept or why not.
+
+    Example: tastemill features --dataset completejourney --kept
+    """
+    from tastemill import views  # noqa: PLC0415 - Spark is slow to import
+
+    rows = views.feature_list(opened(dataset, warehouse), purpose)
+    rows = [row for row in rows if row["kept"] or not kept]
+    if not as_json:
+        rows = [{k: v for k, v in row.items() if k != "definition"} for row in rows]
+    console.show("Features", rows, as_json=as_json)
+
+
 def models(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
     """Every fitted model, newest first.
 

@@ -1,15 +1,49 @@
 """Settings of features."""
 
-from pydantic import Field
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from tastemill.config import Section
-from tastemill.features.selection import SelectionConfig
+
+OWN = {
+    "item": ("category", "price_bucket", "price", "age", "num_categories"),
+    "user": ("age", "gender", "occupation"),
+}  # names of features that no attribute may have
+
+
+class SelectionConfig(Section):
+    """Which features are kept."""
+
+    max_missing: float = Field(
+        0.95, ge=0, le=1, description="Largest share of rows in which a feature may be missing."
+    )
+    max_same: float = Field(
+        0.9999, gt=0, le=1, description="Largest share of rows that may lie in one bin."
+    )
+    max_told: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Share of the label's entropy above which a feature is taken for a leak.",
+    )
+    alpha: float = Field(
+        0.01, gt=0, lt=1, description="False discovery rate of the chi-square tests."
+    )
+    min_information: float = Field(
+        1e-4, ge=0, description="Smallest share of the label's entropy that a feature has to tell."
+    )
+    max_correlation: float = Field(
+        0.98, gt=0, le=1, description="Largest correlation with a kept feature that tells more."
+    )
 
 
 class FeaturesConfig(Section):
     """What is worked out of behaviour, and how it is judged."""
 
-    windows_days: tuple[int, ...] = Field(
+    windows_days: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 7, 30, 90), min_length=1, description="Lengths of the windows that end at each row."
     )
     item_attributes: tuple[str, ...] = Field(
@@ -19,10 +53,16 @@ class FeaturesConfig(Section):
         (), description="Of users.attributes: which are features, beside age, gender, occupation."
     )
     prior_events: float = Field(
-        10.0, gt=0, description="Events at the mean that are added before a share or mean is taken."
+        10.0, gt=0, description="Events added to a past before a share of it is taken."
+    )
+    max_types: int = Field(
+        12, ge=1, description="Types of events that are told apart, the most frequent ones."
     )
     max_values: int = Field(
         1_000, ge=1, description="Values of a categorical feature that are told apart."
+    )
+    min_rows: int = Field(
+        5, ge=1, description="Events that a value has to be met in to be told apart from others."
     )
     num_bins: int = Field(
         32, ge=2, le=256, description="Bins of equal size in which numbers are judged."
@@ -32,3 +72,16 @@ class FeaturesConfig(Section):
     )
     seed: int = Field(1, ge=0, description="Of that draw.")
     selection: SelectionConfig = SelectionConfig()
+
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> Self:
+        for side, names in (("item", self.item_attributes), ("user", self.user_attributes)):
+            twice = _repeated([*OWN[side], *names])
+            if twice:
+                raise ValueError(f"{side}_attributes: {', '.join(twice)} would be two features")
+        return self
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    counted = Counter(names)
+    return [name for name, times in counted.items() if times > 1]

@@ -19,7 +19,7 @@ def stats_of_numbers(
 
     Args:
         features: what they are.
-        measured: of each, missing, infinite, zeros, low and high.
+        measured: of each, rows, missing, infinite, zeros, low and high.
         layout: the edges in which they were counted.
         tally: what was counted.
     """
@@ -33,7 +33,6 @@ def stats_of_numbers(
                 "place": place,
                 "family": feature.family,
                 "definition": feature.definition,
-                "rows": int(counts.sum()),
                 **figures,
                 "mean": _known(tally.means[place]),
                 "deviation": _known(tally.variances[place] ** 0.5),
@@ -81,7 +80,7 @@ def selection_rows(decisions: Sequence[Decision]) -> list[Row]:
             "p_value": each.found.p_value,
             "p_corrected": each.corrected,
             "mutual_information": each.found.mutual_information,
-            "told": each.told,
+            "told": each.found.told,
         }
         for each in decisions
     ]

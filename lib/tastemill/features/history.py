@@ -5,7 +5,8 @@ It stands at `at`, microseconds since 1970, and sees what is strictly earlier: o
 one moment none sees the other. A window of d days before t is [t - d days, t).
 
 One sort for each kind of key: the windows' sums are differences of running sums, so a row costs
-the same however much lies in its windows.
+the same however much lies in its windows. All rows of a key pass through one task; those of a
+very popular item are spilled to disk.
 """
 
 from collections.abc import Mapping, Sequence

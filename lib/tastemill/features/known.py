@@ -7,8 +7,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.features.config import FeaturesConfig
-from tastemill.features.vocabulary import MISSING, fit_vocabulary, indices, long_form
+from tastemill.features.vocabulary import FIRST, MISSING, fit_vocabulary, with_index
 from tastemill.profiles.items import fit_price_edges, price_bucket
+
+DESCRIBED = {"item": ("price", "released_on", "num_categories"), "user": ()}  # numbers and days
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Known:
         """All indices; those of a user or an item that isn't in the table are missing."""
         return F.coalesce(column, F.array_repeat(F.lit(MISSING), len(self.names)))
 
-    def index(self, name: str) -> Column:
-        """One of the indices, null where the value is missing."""
-        return F.nullif(F.get("indices", self.names.index(name)), F.lit(MISSING)).alias(name)
+    def told_apart(self, name: str) -> Column:
+        """One of the indices, null where the value is missing or not in the vocabulary."""
+        index = F.get("indices", self.names.index(name))
+        return F.when(index >= FIRST, index)
 
 
 @dataclass(frozen=True)
@@ -48,53 +51,68 @@ class Side:
         name: user or item.
         table: `users` or `items` with user_idx or item_idx.
         values: each attribute as a text.
+        met: (user_idx or item_idx, rows): how often each is met in what is learned from.
     """
 
     name: str
     table: DataFrame
     values: Mapping[str, Column]
+    met: DataFrame
 
-    @property
-    def key(self) -> str:
-        """user_idx or item_idx."""
-        return f"{self.name}_idx"
-
-    @property
-    def long(self) -> DataFrame:
-        """(key, feature, value) of every attribute that is there."""
-        named = {f"{self.name}_{name}": value for name, value in self.values.items()}
-        return long_form(self.table, self.key, named)
-
-    def vocabulary(self, events: DataFrame, at_most: int) -> DataFrame:
-        """(feature, value, index, rows): the values met most in these events."""
-        met = events.groupBy(self.key).agg(F.count("*").alias("rows"))
-        return fit_vocabulary(self.long, met, self.key, at_most)
+    def vocabulary(self, cfg: FeaturesConfig) -> DataFrame:
+        """(feature, value, index, rows): the values that are met most."""
+        met = self.table.join(self.met, f"{self.name}_idx")
+        return fit_vocabulary(met, self._named(), cfg.max_values, cfg.min_rows)
 
     def known(self, vocabulary: DataFrame) -> Known:
         """The attributes as indices of a vocabulary."""
-        names = [f"{self.name}_{name}" for name in self.values]
-        found = indices(self.long, vocabulary, self.key, names)
-        kept = {"item": ("price", "released_on", "num_categories")}.get(self.name, ())
-        table = self.table.select(self.key, *kept).join(found, self.key, "left")
+        table = self.table
+        for name, value in self._named().items():
+            table = with_index(table, name, value, vocabulary)
+        kept = (f"{self.name}_idx", *DESCRIBED[self.name])
+        table = table.select(*kept, F.array(*self._named()).alias("indices"))
         return Known(self.name, table, tuple(self.values))
 
+    def _named(self) -> dict[str, Column]:
+        return {f"{self.name}_{name}": value for name, value in self.values.items()}
 
-def user_side(users: DataFrame, cfg: FeaturesConfig) -> Side:
-    """Users with age, gender, occupation, and the attributes that are configured."""
+
+def user_side(users: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
+    """Users with age, gender, occupation, and the attributes that are configured.
+
+    Args:
+        users: the table `users` with user_idx.
+        past: events that are learned from, with user_idx.
+        cfg: which attributes.
+    """
     own = {name: F.col(name) for name in ("age", "gender", "occupation")}
-    return Side("user", users, {**own, **_attributes(cfg.user_attributes)})
+    values = {**own, **_attributes(cfg.user_attributes)}
+    return Side("user", users, values, _met(past, "user_idx"))
 
 
-def item_side(items: DataFrame, cfg: FeaturesConfig) -> Side:
-    """Items with their first category, a bucket of their price, and the configured attributes."""
-    priced = items.crossJoin(F.broadcast(fit_price_edges(items))).withColumns(
+def item_side(items: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
+    """Items with their first category, a bucket of their price, and the configured attributes.
+
+    Args:
+        items: the table `items` with item_idx.
+        past: events that are learned from, with item_idx.
+        cfg: which attributes.
+    """
+    met = _met(past, "item_idx")
+    edges = fit_price_edges(items.join(met, "item_idx"))
+    described = items.crossJoin(F.broadcast(edges)).withColumns(
         {
             "price_bucket": price_bucket(F.col("price"), F.col("price_edges")).cast("string"),
-            "num_categories": F.coalesce(F.size("categories"), F.lit(0)),
+            "num_categories": F.coalesce(F.array_size("categories"), F.lit(0)),
         }
     )
     own = {"category": F.get("categories", F.lit(0)), "price_bucket": F.col("price_bucket")}
-    return Side("item", priced, {**own, **_attributes(cfg.item_attributes)})
+    return Side("item", described, {**own, **_attributes(cfg.item_attributes)}, met)
+
+
+def _met(past: DataFrame, key: str) -> DataFrame:
+    known = past.where(F.col(key).isNotNull())
+    return known.groupBy(key).agg(F.count("*").alias("rows"))
 
 
 def _attributes(names: tuple[str, ...]) -> dict[str, Column]:

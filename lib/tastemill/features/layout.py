@@ -30,16 +30,21 @@ def layout_of(
         num_bins: of each numeric feature at most, beside that for missing values.
         rows: of all rows.
     """
-    columns = [column[np.isfinite(column)].astype(np.float64) for column in sample.T]
-    largest = np.array([max(abs(low or 0.0), abs(high or 0.0)) for low, high in extremes])
+    # Sorted, so that no figure depends on the order in which the rows come.
+    columns = [np.sort(column[np.isfinite(column)].astype(np.float64)) for column in sample.T]
+    centre = np.array([float(np.median(c)) if len(c) else 0.0 for c in columns])
+    reach = [
+        0.0 if low is None or high is None else max(abs(low - middle), abs(high - middle))
+        for (low, high), middle in zip(extremes, centre, strict=True)
+    ]
     return Layout(
         edges=tuple(quantiles(column, num_bins) for column in columns),
         sizes=tuple(sizes),
         label_edges=label_edges(labels),
         rows=rows,
-        largest=largest,
-        centre=np.array([float(np.median(c)) if len(c) else 0.0 for c in columns]),
-        scale=np.array([_scale(c, high) for c, high in zip(columns, largest, strict=True)]),
+        centre=centre,
+        scale=np.array([_scale(c, far) for c, far in zip(columns, reach, strict=True)]),
+        reach=np.array(reach),
     )
 
 
@@ -49,9 +54,9 @@ def label_edges(labels: Floats) -> Floats:
     return values[1:] if len(values) <= NUM_CLASSES else quantiles(labels, NUM_CLASSES)
 
 
-def _scale(column: Values, largest: float) -> float:
+def _scale(column: Values, reach: float) -> float:
     """How far values lie from the middle: the first of these that is above 0."""
     if not len(column):
         return 1.0
     low, high = np.percentile(column, [25, 75])
-    return next(float(x) for x in (high - low, column.std(), largest, 1.0) if x > 0)
+    return next(float(x) for x in (high - low, column.std(), reach, 1.0) if x > 0)

@@ -15,17 +15,17 @@ from tastemill.columns import as_array
 from tastemill.features.tally import Layout, Whole, tally
 
 Batches = Iterable[pa.RecordBatch]
-SUMMARY = "feature int, missing long, infinite long, zeros long, low double, high double"
+SUMMARY = "feature int, rows long, missing long, infinite long, zeros long, low double, high double"
 SUMS = "place int, amount long"
 
 
 def summary(rows: DataFrame) -> DataFrame:
-    """Of each numeric feature, by its position: missing, infinite, zeros, low and high.
+    """Of each numeric feature, by its position: rows, missing, infinite, zeros, low and high.
 
     Low and high are of finite values, null where there is none.
     """
     parts = rows.select("numeric").mapInArrow(_summaries, SUMMARY)
-    amounts = [F.sum(name).alias(name) for name in ("missing", "infinite", "zeros")]
+    amounts = [F.sum(name).alias(name) for name in ("rows", "missing", "infinite", "zeros")]
     return parts.groupBy("feature").agg(
         *amounts, F.min("low").alias("low"), F.max("high").alias("high")
     )
@@ -48,10 +48,11 @@ def _summaries(batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         numeric = as_array(batch.column("numeric"), "numeric", gaps=True)
         finite = np.where(np.isfinite(numeric), numeric, np.nan).astype(np.float64)
-        missing = np.isnan(numeric).sum(axis=0)
+        rows, features = numeric.shape
         figures = {
-            "feature": np.arange(numeric.shape[1], dtype=np.int32),
-            "missing": missing,
+            "feature": np.arange(features, dtype=np.int32),
+            "rows": np.full(features, rows),
+            "missing": np.isnan(numeric).sum(axis=0),
             "infinite": np.isinf(numeric).sum(axis=0),
             "zeros": (numeric == 0).sum(axis=0),
             "low": np.fmin.reduce(finite, initial=np.nan),

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from tastemill.features.feature import Feature
 from tastemill.features.history import DAY
+from tastemill.features.past import Kinds
 from tastemill.features.vocabulary import FIRST, MISSING
 
 HOUR, WEEK = DAY // 24, 7 * DAY
@@ -14,8 +15,8 @@ MONDAY = 4 * DAY  # 1970 began with a Thursday
 CALENDAR = {"hour": FIRST + 24, "weekday": FIRST + 7}  # and how many indices they have
 
 
-def own_features(num_categories: int) -> list[Feature]:
-    """Of rows with event_time, both profile vectors, and what is known of the item and the user."""
+def own_features(kinds: Kinds) -> list[Feature]:
+    """Of rows with event_time, category_affinity, and what is known of the item."""
     moment = F.unix_micros("event_time")
     age = (moment - F.unix_micros(F.col("released_on").cast("timestamp"))) / DAY
     return [
@@ -23,13 +24,9 @@ def own_features(num_categories: int) -> list[Feature]:
         *_turning("weekday", "of the week (UTC)", moment - MONDAY, WEEK),
         Feature("item_price", "item", "price of the item", F.col("price")),
         Feature("item_age", "item", "days since the item's release", age),
-        Feature("item_categories", "item", "how many categories it has", F.col("num_categories")),
-        Feature(
-            "user_category_affinity",
-            "affinity",
-            "product of the user's interests so far, by recency, with the item's categories",
-            _affinity(num_categories),
-        ),
+        Feature("item_num_categories", "item", "categories of the item", F.col("num_categories")),
+        # Where times may be unknown, profile vectors aren't as of the event.
+        *([_affinity()] if kinds.ordered else []),
     ]
 
 
@@ -41,6 +38,11 @@ def calendar() -> Column:
     return F.array(*[F.coalesce(at + FIRST, F.lit(MISSING)).cast("int") for at in (hour, weekday)])
 
 
+def _affinity() -> Feature:
+    words = "product of the user's interests so far, by recency, with the item's categories"
+    return Feature("user_category_affinity", "affinity", words, F.col("category_affinity"))
+
+
 def _turning(name: str, words: str, at: Column, length: int) -> list[Feature]:
     """Where in a circle of time a moment lies: its end is next to its beginning."""
     angle = F.pmod(at, F.lit(length)) / length * (2 * math.pi)
@@ -50,11 +52,12 @@ def _turning(name: str, words: str, at: Column, length: int) -> list[Feature]:
     ]
 
 
-def _affinity(num_categories: int) -> Column:
-    """The first positions of both vectors are shares by category."""
+def category_affinity(num_categories: int) -> Column:
+    """`category_affinity` of an example; the first positions of its vectors are shares."""
     both = F.zip_with(
         F.slice("user_vector", 1, num_categories),
         F.slice("item_vector", 1, num_categories),
         lambda user, item: user.cast("double") * item,
     )
-    return F.aggregate(both, F.lit(0.0), lambda total, part: total + part)
+    total = F.aggregate(both, F.lit(0.0), lambda so_far, part: so_far + part)
+    return total.alias("category_affinity")

@@ -1,7 +1,8 @@
 """Features of the past of whom or what an example is about: counts, shares, means, recency, trends.
 
 `with_user_past` and `with_item_past` pack what was into one array per row and say what stands in
-it.
+it. What a user did with the very item isn't among it: negatives are items that the user has never
+taken, so it would tell which rows were drawn, and nothing of taste.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +12,13 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from tastemill.features.config import FeaturesConfig
 from tastemill.features.feature import Feature, packed
 from tastemill.features.history import Past
 
 USER, ITEM = Past("user", ("user_idx",)), Past("item", ("item_idx",))
-PAIR = Past("user_item", ("user_idx", "item_idx"))
-EVENT = "event"
-MEANS = {"value": "value", "dwell": "dwell_seconds"}
+EVENT, DWELL = "event", "dwell"
 MICRO = 1e6  # sums of values are sums of whole millionths
+FAR = 1e6  # a value beyond counts as this: nine million of them can be summed
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,10 @@ class Kinds:
         types: of events, as they occur before the cut.
         days: lengths of windows, ascending.
         prior: events that are added before a share is taken, so that few events tell little.
-        attributes: of items, by which a user's past is told apart: columns of the rows.
+        attributes: of items, by which a user's past is told apart; rows have the index of the
+            nth as `alike_n`, null where it is missing or not in the vocabulary.
         num_categories: length of the category part of profile vectors.
+        ordered: whether all times are known.
     """
 
     as_of: datetime
@@ -41,15 +42,7 @@ class Kinds:
     prior: float
     attributes: tuple[str, ...]
     num_categories: int
-
-    @staticmethod
-    def of(
-        cfg: FeaturesConfig, types: Sequence[str], as_of: datetime, num_categories: int
-    ) -> "Kinds":
-        """As configured, for a past of these types."""
-        alike = ("category", "price_bucket", *cfg.item_attributes)
-        days = tuple(sorted(set(cfg.windows_days)))
-        return Kinds(as_of, tuple(sorted(types)), days, cfg.prior_events, alike, num_categories)
+    ordered: bool = True
 
     @property
     def of_type(self) -> Mapping[str, Column]:
@@ -58,38 +51,44 @@ class Kinds:
 
 
 def with_user_past(rows: DataFrame, kinds: Kinds) -> tuple[DataFrame, list[Feature]]:
-    """Add `of_user`: the user's past, with this item, and with items like it."""
+    """Add `of_user`: the user's past, and how much of it was with items like this one.
+
+    Each attribute by which items are alike costs a sort of each user's rows, and no shuffle.
+    """
     kept = rows.columns
     rows, features = _with_past(rows, USER, kinds)
-    rows, of_pair = _with_counts(rows, PAIR, kinds, kinds.days[-1:])
-    rows = PAIR.with_last(rows, {EVENT: F.lit(True)})
-    features += [*of_pair, _recency(PAIR, EVENT)]
-    for name in kinds.attributes:
-        alike = Past(f"user_{name}", ("user_idx", name))
+    for place, name in enumerate(kinds.attributes):
+        alike = Past(f"alike_{place}", ("user_idx", f"alike_{place}"))
         rows = alike.with_sums(rows, {EVENT: F.lit(1)})
         share = alike.total(EVENT) / (USER.total(EVENT) + F.lit(kinds.prior))
-        share = F.when(F.col(name).isNotNull(), share)
+        known = F.when(F.col(f"alike_{place}").isNotNull(), share)
         words = f"share of items of the same {name} in the user's events so far"
-        features.append(Feature(f"{alike.name}_share", "affinity", words, share))
-    # What went into the features is dropped: rows stay narrow on their way through shuffles.
-    return rows.select(*kept, packed(features).alias("of_user")), features
+        features.append(Feature(f"user_{name}_share", "affinity", words, known))
+    return rows.select(*kept, _asked(features).alias("of_user")), features
 
 
 def with_item_past(rows: DataFrame, kinds: Kinds) -> tuple[DataFrame, list[Feature]]:
     """Add `of_item`: the item's past with all users."""
     kept = rows.columns
     rows, features = _with_past(rows, ITEM, kinds)
-    return rows.select(*kept, packed(features).alias("of_item")), features
+    return rows.select(*kept, _asked(features).alias("of_item")), features
+
+
+def _asked(features: list[Feature]) -> Column:
+    """Features of the rows that are asked about; rows of the past stay narrow."""
+    return F.when(~F.col("is_past"), packed(features))
 
 
 def _with_past(rows: DataFrame, past: Past, kinds: Kinds) -> tuple[DataFrame, list[Feature]]:
     rows, features = _with_counts(rows, past, kinds, kinds.days)
-    rows = past.with_sums(rows, _mean_parts())
+    means = {DWELL: (F.lit(True), "dwell_seconds")}
+    means |= {f"{name}_value": (is_so, "value") for name, is_so in kinds.of_type.items()}
+    rows = past.with_sums(rows, _mean_parts(means))
     rows = past.with_last(rows, {EVENT: F.lit(True), **kinds.of_type})
     return rows, [
         *features,
         *(_share(past, name, kinds.prior) for name in kinds.types),
-        *(_mean(past, name) for name in MEANS),
+        *(_mean(past, name, column) for name, (_, column) in means.items()),
         *(_recency(past, name) for name in (EVENT, *kinds.types)),
         *(_trend(past, length, kinds.days[-1]) for length in kinds.days[:-1]),
     ]
@@ -124,17 +123,22 @@ def _share(past: Past, name: str, prior: float) -> Feature:
     return Feature(f"{past.name}_{name}_share", "share", words, value)
 
 
-def _mean_parts() -> dict[str, Column]:
+def _mean_parts(means: Mapping[str, tuple[Column, str]]) -> dict[str, Column]:
+    """What makes up means of a column over the events that count."""
     parts: dict[str, Column] = {}
-    for name, column in MEANS.items():
-        parts[f"{name}_sum"] = F.round(F.col(column) * MICRO).cast("long")
-        parts[f"{name}_rows"] = F.when(F.col(column).isNotNull(), 1)
+    for name, (counts, column) in means.items():
+        value = F.when(counts & ~F.isnan(column), F.col(column))
+        # least and greatest pass over nulls; null stays null.
+        within = F.when(value.isNotNull(), F.greatest(F.least(value, F.lit(FAR)), F.lit(-FAR)))
+        parts[f"{name}_sum"] = F.round(within * MICRO).cast("long")
+        parts[f"{name}_rows"] = F.when(value.isNotNull(), 1)
     return parts
 
 
-def _mean(past: Past, name: str) -> Feature:
+def _mean(past: Past, name: str, column: str) -> Feature:
     mean = F.try_divide(past.total(f"{name}_sum") / MICRO, past.total(f"{name}_rows"))
-    words = f"mean {MEANS[name]} of the {past.name}'s events so far; missing before the first"
+    kind = "" if name == DWELL else f" of type {name.removesuffix('_value')}"
+    words = f"mean {column} of the {past.name}'s events{kind} so far; missing before the first"
     return Feature(f"{past.name}_{name}_mean", "mean", words, mean)
 
 

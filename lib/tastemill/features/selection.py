@@ -3,7 +3,7 @@
 A feature passes gates one after the other; the first that it fails is its reason:
 
 missing      too many rows lack it
-constant     (almost) all rows have one value
+constant     (almost) all rows lie in one bin
 leak         it tells so much of the label that it must know it
 independent  chi-square doesn't tell it from chance, corrected for how many are tested
 weak         significant, as anything is in enough rows, but it tells next to nothing
@@ -14,46 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
 
-from tastemill.config import Section
 from tastemill.features.association import Association, association, false_discovery_rate
 from tastemill.features.bins import Floats
+from tastemill.features.config import SelectionConfig
 from tastemill.features.tally import Tally, Whole
-
-
-class SelectionConfig(Section):
-    """Which features are kept."""
-
-    max_missing: float = Field(
-        0.95, ge=0, le=1, description="Largest share of rows in which a feature may be missing."
-    )
-    max_same: float = Field(
-        0.9999, gt=0, le=1, description="Largest share of rows that may have one value."
-    )
-    max_told: float = Field(
-        0.9,
-        gt=0,
-        le=1,
-        description="Share of the label's entropy above which a feature is taken for a leak.",
-    )
-    alpha: float = Field(
-        0.01, gt=0, lt=1, description="False discovery rate of the chi-square tests."
-    )
-    min_information: float = Field(
-        1e-4, ge=0, description="Smallest share of the label's entropy that a feature has to tell."
-    )
-    max_correlation: float = Field(
-        0.98, gt=0, le=1, description="Largest correlation with a kept feature that tells more."
-    )
 
 
 @dataclass(frozen=True)
 class Decision:
     """What became of one feature.
 
-    `told` is mutual information as a share of the label's entropy; `corrected` the p-value after
-    Benjamini and Hochberg; `reason` is empty for a kept feature.
+    `corrected` is the p-value after Benjamini and Hochberg; `reason` is empty for a kept feature.
     """
 
     name: str
@@ -66,11 +38,6 @@ class Decision:
     def kept(self) -> bool:
         """Whether models learn from it."""
         return not self.reason
-
-    @property
-    def told(self) -> float:
-        """Mutual information as a share of the label's entropy, 0 where the label has none."""
-        return _told(self.found)
 
 
 def select(names: Sequence[str], tally: Tally, cfg: SelectionConfig) -> list[Decision]:
@@ -102,21 +69,17 @@ def _reason(
     counts: Whole, missing: float, found: Association, corrected: float, cfg: SelectionConfig
 ) -> str:
     """The reason of the first gate that holds a feature back."""
-    told = _told(found)
+    told = found.told
     same = _share(counts[counts.sum(axis=1).argmax()], counts)
     gates = (
         (missing > cfg.max_missing, f"missing in {missing:.1%} of the rows"),
-        (same > cfg.max_same, f"constant: {same:.2%} of the rows have one value"),
+        (same > cfg.max_same, f"constant: {same:.2%} of the rows lie in one bin"),
         (not found.entropy, "the label has one class: nothing can be told of it"),
         (told > cfg.max_told, f"leak: it tells {told:.0%} of the label"),
         (corrected > cfg.alpha, f"independent of the label (p = {corrected:.2g})"),
         (told < cfg.min_information, f"weak: it tells {told:.2g} of the label"),
     )
     return next((reason for held_back, reason in gates if held_back), "")
-
-
-def _told(found: Association) -> float:
-    return found.mutual_information / found.entropy if found.entropy else 0.0
 
 
 def _share(part: Whole, counts: Whole) -> float:
@@ -127,7 +90,7 @@ def _without_redundant(
     decided: list[Decision], correlations: Floats, at_most: float
 ) -> list[Decision]:
     """Numeric features from the most telling on; each rules out those that go with it."""
-    order = sorted(range(len(correlations)), key=lambda place: -decided[place].told)
+    order = sorted(range(len(correlations)), key=lambda place: -decided[place].found.told)
     reasons = {}
     kept: list[int] = []
     for place in (place for place in order if decided[place].kept):

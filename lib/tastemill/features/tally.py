@@ -18,7 +18,7 @@ Whole = NDArray[np.int64]
 
 # Values are compared on a scale of their own, cut off where an outlier would decide alone, in
 # steps fine enough: products of 2^22 at most can be summed over 2^31 rows.
-REACH, STEPS = 8.0, 256.0
+CUT_OFF, STEPS = 8.0, 256.0
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Layout:
         sizes: number of indices of each categorical feature.
         label_edges: of the classes of the label: it falls into as many as it has edges, and one.
         rows: how many rows there are at most.
-        largest: the largest finite magnitude of each numeric feature.
         centre: a value in the middle of each numeric feature.
-        scale: how far values lie from it, above 0.
+        scale: how far values lie from it as a rule, above 0.
+        reach: how far any finite value lies from it.
     """
 
     edges: tuple[Floats, ...]
     sizes: tuple[int, ...]
     label_edges: Floats
     rows: int
-    largest: Floats
     centre: Floats
     scale: Floats
+    reach: Floats
 
     @property
     def num_classes(self) -> int:
@@ -55,8 +55,11 @@ class Layout:
 
     @property
     def units(self) -> tuple[Floats, Floats]:
-        """Steps in which values and squares are summed: powers of two, so that no sum overflows."""
-        return _unit(self.largest, self.rows), _unit(self.largest**2, self.rows)
+        """Steps in which distances from the centre and their squares are summed.
+
+        They are powers of two, so small and so large that no sum overflows.
+        """
+        return _unit(self.reach, self.rows), _unit(self.reach**2, self.rows)
 
     @property
     def parts(self) -> list[int]:
@@ -99,7 +102,8 @@ def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -
         for column, bins in zip(columns, layout.num_bins, strict=True)
     ]
     is_finite = np.isfinite(numeric)
-    known = np.where(is_finite, numeric, 0.0).astype(np.float64)
+    # From the centre, lest the variance of large numbers be a difference of far larger ones.
+    known = np.where(is_finite, numeric - layout.centre, 0.0)
     one, two = (
         np.rint(amounts / units).astype(np.int64).sum(axis=0)
         for amounts, units in zip((known, known**2), layout.units, strict=True)
@@ -113,15 +117,15 @@ def taken_apart(layout: Layout, sums: Whole) -> Tally:
     *counts, rows, one, two, products = np.split(sums, np.cumsum(layout.parts)[:-1])
     unit, unit_of_squares = layout.units
     with np.errstate(invalid="ignore"):  # of a feature without values they are unknown
-        means = one * unit / rows
-        variances = np.maximum(two * unit_of_squares / rows - means**2, 0.0)
+        offsets = one * unit / rows
+        variances = np.maximum(two * unit_of_squares / rows - offsets**2, 0.0)
     by_class = [part.reshape(-1, layout.num_classes) for part in counts]
-    return Tally(by_class, means, variances, _correlations(products))
+    return Tally(by_class, layout.centre + offsets, variances, _correlations(products))
 
 
 def _products(layout: Layout, numeric: Matrix) -> Whole:
     """Products of every pair of features, and of each with one."""
-    standard = np.clip((numeric - layout.centre) / layout.scale, -REACH, REACH)
+    standard = np.clip((numeric - layout.centre) / layout.scale, -CUT_OFF, CUT_OFF)
     steps = np.nan_to_num(np.rint(standard * STEPS), nan=0.0)
     steps = np.column_stack([steps, np.full(len(steps), STEPS)])
     products: Whole = (steps.T @ steps).ravel().astype(np.int64)

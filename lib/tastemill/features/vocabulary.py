@@ -1,10 +1,10 @@
 """Texts as small numbers: of each categorical feature the values that are met most.
 
-Index 0 is a missing value and 1 any value that isn't in the vocabulary, as of a brand that came
-up later; known values follow, the most frequent first.
+Index 0 is a missing value and 1 any value that isn't in the vocabulary: one that is met too
+rarely, or that came up later. Known values follow, the most frequent first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -13,44 +13,42 @@ from pyspark.sql.window import Window as W
 MISSING, OTHER, FIRST = 0, 1, 2
 
 
-def long_form(table: DataFrame, key: str, features: Mapping[str, Column]) -> DataFrame:
-    """(key, feature, value) of every value that is there."""
-    pairs = [F.struct(F.lit(name).alias("f"), value.alias("v")) for name, value in features.items()]
-    pair = F.explode(F.array(*pairs)).alias("pair")
-    long = table.select(key, pair).select(key, F.col("pair.f").alias("feature"), "pair.v")
-    return long.where(F.col("v").isNotNull()).withColumnRenamed("v", "value")
-
-
-def fit_vocabulary(long: DataFrame, met: DataFrame, key: str, at_most: int) -> DataFrame:
+def fit_vocabulary(
+    table: DataFrame, features: Mapping[str, Column], at_most: int, min_rows: int
+) -> DataFrame:
     """(feature, value, index, rows): the values met most, of equal ones the first in order.
 
     Args:
-        long: (key, feature, value).
-        met: (key, rows): how often each user or item is met before the cut.
-        key: user_idx or item_idx.
+        table: users or items, and `rows`, how often each is met in what is learned from.
+        features: each as a text.
         at_most: values of one feature that are told apart.
+        min_rows: how often one has to be met.
     """
-    counted = long.join(met, key).groupBy("feature", "value").agg(F.sum("rows").alias("rows"))
+    pairs = [
+        F.struct(F.lit(name).alias("feature"), value.alias("value"))
+        for name, value in features.items()
+    ]
+    counted = (
+        table.select("rows", F.explode(F.array(*pairs)).alias("pair"))
+        .select("rows", "pair.*")
+        .where("value IS NOT NULL")
+        .groupBy("feature", "value")
+        .agg(F.sum("rows").alias("rows"))
+        .where(F.col("rows") >= min_rows)
+    )
     order = W.partitionBy("feature").orderBy(F.desc("rows"), "value")
-    ranked = counted.withColumn("index", F.row_number().over(order) + (FIRST - 1))
-    return ranked.where(F.col("index") < FIRST + at_most)
+    # Compared as it is, so that Spark keeps the first ones of each partition and sorts no more.
+    ranked = counted.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= at_most)
+    index = F.col("rank") + (FIRST - 1)
+    return ranked.select("feature", "value", index.alias("index"), "rows")
 
 
-def indices(long: DataFrame, vocabulary: DataFrame, key: str, names: Sequence[str]) -> DataFrame:
-    """(key, indices array<int>) in the order of names, of every key with any value.
-
-    Args:
-        long: (key, feature, value).
-        vocabulary: what `fit_vocabulary` found.
-        key: user_idx or item_idx.
-        names: of the features.
-    """
-    known = F.broadcast(vocabulary.select("feature", "value", "index"))
-    found = long.join(known, ["feature", "value"], "left")
-    entry = F.struct("feature", F.coalesce("index", F.lit(OTHER)).alias("index"))
-    by_name = found.groupBy(key).agg(F.map_from_entries(F.collect_list(entry)).alias("found"))
-    return by_name.select(key, F.array(*[_or_missing(name) for name in names]).alias("indices"))
-
-
-def _or_missing(name: str) -> Column:
-    return F.coalesce(F.try_element_at("found", F.lit(name)), F.lit(MISSING))
+def with_index(table: DataFrame, name: str, value: Column, vocabulary: DataFrame) -> DataFrame:
+    """Add a column of indices, named as the feature; the vocabulary is small and sent to all."""
+    own = vocabulary.where(F.col("feature") == name)
+    own = own.select(F.col("value").alias("_value"), F.col("index").alias("_index"))
+    joined = table.withColumn("_text", value).join(
+        F.broadcast(own), F.col("_text") == F.col("_value"), "left"
+    )
+    index = F.when(F.col("_text").isNull(), MISSING).otherwise(F.coalesce("_index", F.lit(OTHER)))
+    return joined.withColumn(name, index).drop("_text", "_value", "_index")

@@ -68,7 +68,7 @@ def build_item_profiles(
 
 def fit_price_edges(items: DataFrame) -> DataFrame:
     """One row: the nine inner deciles of price, null where no item has one."""
-    return items.agg(F.percentile_approx("price", PRICE_EDGES, 10_000).alias("price_edges"))
+    return items.agg(F.percentile("price", PRICE_EDGES).alias("price_edges"))
 
 
 def price_bucket(price: Column, edges: Column) -> Column:

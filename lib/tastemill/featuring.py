@@ -1,7 +1,11 @@
-"""Features measured and chosen: three passes over the rows, and small tables out of them."""
+"""What the features of a pass are made of, and how they are measured and chosen.
+
+The transforms are in `features/`; here is what has to read a little before it can go on.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
@@ -9,17 +13,71 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from tastemill.columns import as_array
-from tastemill.errors import DataError
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
 from tastemill.features.config import FeaturesConfig
 from tastemill.features.extract import Extracted
 from tastemill.features.figures import Row, selection_rows, stats_of_indices, stats_of_numbers
+from tastemill.features.known import Side, item_side, user_side
 from tastemill.features.layout import layout_of
 from tastemill.features.measure import drawn, summary, sums
 from tastemill.features.own import CALENDAR
+from tastemill.features.past import Kinds
 from tastemill.features.selection import select
 from tastemill.features.tally import taken_apart
 from tastemill.features.vocabulary import FIRST
-from tastemill.tables import FEATURE_SELECTION, FEATURE_STATS, Table
+from tastemill.tables import (
+    FEATURE_SELECTION,
+    FEATURE_STATS,
+    ITEM_INDEX,
+    ITEMS,
+    USER_INDEX,
+    USERS,
+    Table,
+)
+
+
+def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
+    """What the past is told apart by: its most frequent types, and what is configured.
+
+    Args:
+        past: events that features see.
+        cfg: windows, attributes and the like.
+        as_of: the end of the past.
+    """
+    counted = past.groupBy("event_type").count().orderBy(F.desc("count"), "event_type")
+    types = [row["event_type"] for row in counted.limit(cfg.features.max_types).collect()]
+    return Kinds(
+        as_of=as_of,
+        types=tuple(sorted(types)),
+        days=tuple(sorted(set(cfg.features.windows_days))),
+        prior=cfg.features.prior_events,
+        attributes=("category", "price_bucket", *cfg.features.item_attributes),
+        num_categories=cfg.profiles.num_categories,
+        ordered=not cfg.dataset.allow_missing_time,
+    )
+
+
+def sides(warehouse: Warehouse, cfg: Config, learned: DataFrame, as_of: datetime) -> list[Side]:
+    """Users and items with what was known of them.
+
+    Args:
+        warehouse: with users, items and their indexes.
+        cfg: which attributes.
+        learned: events that are learned from.
+        as_of: what the source changed later isn't known yet, and missing.
+    """
+    users = warehouse.read(USER_INDEX).join(warehouse.read_or_empty(USERS), "user_id", "left")
+    items = warehouse.read(ITEM_INDEX).join(warehouse.read_or_empty(ITEMS), "item_id", "left")
+    users, items = _known_by(users, as_of), _known_by(items, as_of)
+    return [user_side(users, learned, cfg.features), item_side(items, learned, cfg.features)]
+
+
+def _known_by(rows: DataFrame, as_of: datetime) -> DataFrame:
+    known = F.col("updated_at").isNull() | (F.col("updated_at") <= F.lit(as_of))
+    keys = ("user_id", "user_idx", "item_id", "item_idx")
+    told = [F.when(known, F.col(name)).alias(name) for name in rows.columns if name not in keys]
+    return rows.select(*(name for name in rows.columns if name in keys), *told)
 
 
 @dataclass(frozen=True)
@@ -37,22 +95,13 @@ def judge(rows: DataFrame, made: Extracted, vocabulary: DataFrame, cfg: Features
     What reaches the driver grows with the features and their bins, not with the rows.
 
     Args:
-        rows: of the table `features`, those that models learn from.
+        rows: of the table `features`, those that models learn from; one at least.
         made: the features in them.
         vocabulary: of the categorical ones.
         cfg: bins and gates.
-
-    Raises:
-        DataError: there are no rows.
     """
     measured = [row.asDict() for row in summary(rows).orderBy("feature").collect()]
-    if not measured:
-        raise DataError(
-            "no example to judge features by",
-            expected="examples of known times before the cut",
-            fix="check the times of the events; with few of them lower split.test_fraction",
-        )
-    num_rows = rows.count()
+    num_rows = measured[0]["rows"]
     sample = rows.where(drawn(num_rows, cfg.sample_rows, cfg.seed)).select("numeric", "label")
     table = sample.toArrow().combine_chunks()
     layout = layout_of(

@@ -1,0 +1,61 @@
+"""Attributes are tested item by item: equal to scipy's figure, and not fooled by popular items."""
+
+import numpy as np
+import pytest
+from scipy.stats import f_oneway
+
+from tastemill.features.association import association
+from tastemill.features.units import MICRO, Groups, analysis_of_variance
+
+
+def grouped(values: np.ndarray, means: np.ndarray) -> Groups:
+    size = values.max() + 1
+    rounded = np.rint(means * MICRO)
+    return Groups(
+        np.bincount(values, minlength=size),
+        np.bincount(values, rounded, size),
+        np.bincount(values, rounded**2, size),
+    )
+
+
+def test_equal_to_scipy() -> None:
+    random = np.random.default_rng(1)
+    values = random.integers(0, 5, 300)
+    means = random.random(300) + 0.1 * values
+    theirs = f_oneway(*(means[values == value] for value in range(5))).pvalue
+    assert analysis_of_variance(grouped(values, means)) == pytest.approx(theirs, rel=1e-3)
+
+
+def test_where_nothing_can_be_asked() -> None:
+    assert analysis_of_variance(grouped(np.zeros(9, dtype=int), np.arange(9.0))) == 1.0  # one value
+    assert analysis_of_variance(grouped(np.arange(9), np.arange(9.0))) == 1.0  # an item for each
+    assert analysis_of_variance(grouped(np.arange(8) % 2, np.ones(8))) == 1.0  # one label
+    told = np.arange(8) % 2
+    assert analysis_of_variance(grouped(told, told.astype(float))) == 0.0
+
+
+def test_a_colour_that_means_nothing_seldom_passes_though_items_differ_in_popularity() -> None:
+    """The label is one for an event and zero for items drawn at random, four for each."""
+    random = np.random.default_rng(5)
+    passed = by_rows = 0
+    for _ in range(100):
+        colour = random.integers(0, 6, 500)
+        popularity = 1 / np.arange(1, 501)
+        taken = random.multinomial(20_000, popularity / popularity.sum())
+        drawn = random.multinomial(80_000, np.full(500, 1 / 500))
+        means = taken / np.maximum(taken + drawn, 1)
+        passed += analysis_of_variance(grouped(colour, means)) < 0.01
+        counts = np.array([np.bincount(colour, part, 6) for part in (taken, drawn)]).T
+        by_rows += association(counts.astype(np.int64)).p_value < 0.01
+    assert passed <= 5
+    assert by_rows > 95
+
+
+def test_a_brand_that_people_prefer_passes() -> None:
+    random = np.random.default_rng(6)
+    brand = random.integers(0, 20, 500)
+    liked = random.normal(0, 0.5, 20)
+    popularity = np.exp(liked[brand]) / np.arange(1, 501) ** 0.5
+    taken = random.multinomial(20_000, popularity / popularity.sum())
+    means = taken / (taken + 160)
+    assert analysis_of_variance(grouped(brand, means)) < 1e-4
