@@ -101,6 +101,10 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
     """Files, handles and memory of this process and its JVM."""
     jvm = spark._jvm
     assert jvm is not None
+    context = spark.sparkContext._jsc
+    cached, views = len(context.getPersistentRDDs()), len(spark.catalog.listTables())
+    # Delta caches the state of the tables that were used last, and with it the shuffle it came of.
+    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     settle(jvm)
     runtime = jvm.java.lang.Runtime.getRuntime()
     java = int(jvm.java.lang.ProcessHandle.current().pid())
@@ -112,7 +116,6 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
     artifacts = [f for f in (folder / "warehouse" / "_artifacts").rglob("*") if f.is_file()]
     weights = [f for f in artifacts if f.is_relative_to(folder / "warehouse/_artifacts/models")]
     temporary = list(Path(tempfile.gettempdir()).rglob("*"))
-    context = spark.sparkContext._jsc
     return {
         "table files": len(data),
         "of them live": sum(len(own.read(t).inputFiles()) for t in there),
@@ -125,8 +128,8 @@ def measured(spark: SparkSession, folder: Path) -> dict[str, float]:
         "threads": sum(len(list(Path(f"/proc/{p}/task").iterdir())) for p in (java, "self")),
         "Python MiB": _resident("self"),
         "heap MiB": heap,
-        "cached": len(context.getPersistentRDDs()),
-        "views": len(spark.catalog.listTables()),
+        "cached": cached,
+        "views": views,
     }
 
 
