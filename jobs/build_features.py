@@ -13,7 +13,7 @@ from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.errors import DataError
 from tastemill.features.extract import BEHAVIOUR, extract
-from tastemill.featuring import judge, kinds_of, sides
+from tastemill.featuring import judge, kinds_of, sides, tests_by_unit
 from tastemill.sources.cleaning import as_table
 from tastemill.splits import is_past
 
@@ -62,7 +62,9 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     rows = write(tables.FEATURES, made.rows)
     past.unpersist()
 
-    judged = judge(rows.where("split = 'train'"), made, vocabulary, cfg.features)
+    learned = rows.where("split = 'train'")
+    tests = tests_by_unit(learned, made, *known, cfg.dataset.task)
+    judged = judge(learned, made, vocabulary, tests, cfg.features)
     write(tables.FEATURE_STATS, judged.stats)
     write(tables.FEATURE_SELECTION, judged.selection)
     return job.JobResult(rows.count(), detail=judged.summary)

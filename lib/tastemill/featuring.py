@@ -3,28 +3,31 @@
 The transforms are in `features/`; here is what has to read a little before it can go on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from tastemill.columns import as_array
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.features.by_unit import mean_labels, shares_taken
 from tastemill.features.config import FeaturesConfig
 from tastemill.features.extract import Extracted
 from tastemill.features.figures import Row, selection_rows, stats_of_indices, stats_of_numbers
-from tastemill.features.known import Side, item_side, user_side
+from tastemill.features.known import Known, Side, item_side, user_side
 from tastemill.features.layout import layout_of
 from tastemill.features.measure import drawn, summary, sums
 from tastemill.features.own import CALENDAR
 from tastemill.features.past import Kinds
-from tastemill.features.selection import select
+from tastemill.features.selection import Test, select
 from tastemill.features.tally import taken_apart
+from tastemill.features.units import p_of_attributes, p_of_pairs
 from tastemill.features.vocabulary import FIRST
 from tastemill.tables import (
     FEATURE_SELECTION,
@@ -89,7 +92,54 @@ class Judged:
     summary: str
 
 
-def judge(rows: DataFrame, made: Extracted, vocabulary: DataFrame, cfg: FeaturesConfig) -> Judged:
+def tests_by_unit(
+    rows: DataFrame, made: Extracted, users: Known, items: Known, task: str
+) -> dict[str, Test]:
+    """Tests of what rows can't be taken for: attributes of users and items, and a user's past.
+
+    Args:
+        rows: of the table `features`, those that models learn from.
+        made: the features in them.
+        users: attributes of users.
+        items: attributes of items.
+        task: rating or implicit.
+    """
+    of_items = p_of_attributes(_by_value(mean_labels(rows, items)), len(items.names))
+    found = {name: Test("items", p) for name, p in zip(items.features, of_items, strict=True)}
+    if task == "rating":
+        of_users = p_of_attributes(_by_value(mean_labels(rows, users)), len(users.names))
+        named = zip(users.features, of_users, strict=True)
+        return found | {name: Test("users", p) for name, p in named}
+    taken = rows.where("n = 0")
+    shares = {
+        ((row[0], row[1]), (row[2], row[3])): _sums(row)
+        for row in shares_taken(taken, users, items).collect()
+    }
+    pairs = p_of_pairs(shares, _by_value(mean_labels(taken, users)))
+    for place, name in enumerate(users.features):
+        of_user = [p for (user, _), p in pairs.items() if user == place]
+        p = min(1.0, min(of_user, default=1.0) * len(of_user))
+        found[name] = Test("users", p, alone=False)
+    # A user's past is the same for a positive and its negatives; it counts with the item's.
+    own = [f.name for f in made.numeric if f.name.startswith("user_") and f.family != "affinity"]
+    return found | {name: Test("users", None, alone=False) for name in own}
+
+
+def _by_value(rows: DataFrame) -> dict[tuple[int, int], tuple[float, float, float]]:
+    return {(row["place"], row["index"]): _sums(row) for row in rows.collect()}
+
+
+def _sums(row: SparkRow) -> tuple[float, float, float]:
+    return float(row["units"]), float(row["total"]), float(row["squares"])
+
+
+def judge(
+    rows: DataFrame,
+    made: Extracted,
+    vocabulary: DataFrame,
+    tests: Mapping[str, Test],
+    cfg: FeaturesConfig,
+) -> Judged:
     """Measure all features and decide which are kept.
 
     What reaches the driver grows with the features and their bins, not with the rows.
@@ -98,6 +148,7 @@ def judge(rows: DataFrame, made: Extracted, vocabulary: DataFrame, cfg: Features
         rows: of the table `features`, those that models learn from; one at least.
         made: the features in them.
         vocabulary: of the categorical ones.
+        tests: what `tests_by_unit` found.
         cfg: bins and gates.
     """
     measured = [row.asDict() for row in summary(rows).orderBy("feature").collect()]
@@ -122,7 +173,7 @@ def judge(rows: DataFrame, made: Extracted, vocabulary: DataFrame, cfg: Features
         *stats_of_numbers(made.numeric, figures, layout, tally),
         *stats_of_indices(made.categorical, layout, tally),
     ]
-    chosen = select(names, tally, cfg.selection)
+    chosen = select(names, tally, tests, cfg.selection)
     return Judged(
         _frame(rows.sparkSession, stats, FEATURE_STATS),
         _frame(rows.sparkSession, selection_rows(chosen), FEATURE_SELECTION),

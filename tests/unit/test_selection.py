@@ -5,13 +5,18 @@ import pytest
 
 from tastemill.features.bins import quantiles
 from tastemill.features.config import SelectionConfig
-from tastemill.features.selection import Decision, select
+from tastemill.features.selection import Decision, Test, select
 from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 20_000
 
 
-def decided(numeric: dict[str, np.ndarray], label: np.ndarray, **cfg: float) -> dict[str, Decision]:
+def decided(
+    numeric: dict[str, np.ndarray],
+    label: np.ndarray,
+    tests: dict[str, Test] | None = None,
+    **cfg: float,
+) -> dict[str, Decision]:
     values = np.column_stack(list(numeric.values())).astype(np.float32)
     finite = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
     layout = Layout(
@@ -25,7 +30,10 @@ def decided(numeric: dict[str, np.ndarray], label: np.ndarray, **cfg: float) -> 
     )
     none = np.empty((ROWS, 0), dtype=np.int64)
     found = taken_apart(layout, tally(layout, values, none, label))
-    return {each.name: each for each in select(list(numeric), found, SelectionConfig(**cfg))}
+    return {
+        each.name: each
+        for each in select(list(numeric), found, tests or {}, SelectionConfig(**cfg))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +95,22 @@ def test_significant_is_not_yet_worth_learning() -> None:
     faint = {"faint": label + random.normal(0, 12, ROWS)}
     assert decided(faint, label, min_information=0.0)["faint"].kept
     assert decided(faint, label, min_information=0.05)["faint"].reason.startswith("weak")
+
+
+def test_a_feature_that_is_no_matter_of_rows_is_tested_by_its_unit() -> None:
+    random = np.random.default_rng(3)
+    label = (random.random(ROWS) < 0.5).astype(np.float64)
+    values = {name: label + random.normal(0, 3, ROWS) for name in ("colour", "brand")}
+    values |= {name: random.normal(0, 1, ROWS) for name in ("past", "age")}
+    tests = {
+        "colour": Test("items", 0.4),  # a popular item has it
+        "brand": Test("items", 1e-9),
+        "past": Test("users", None, alone=False),  # tells only together with the item's
+        "age": Test("users", 0.3, alone=False),
+    }
+    found = decided(values, label, tests)
+    assert found["brand"].kept
+    assert found["past"].kept
+    assert found["colour"].reason == "independent of the label (p = 0.4, tested on items)"
+    assert found["age"].reason.startswith("independent of the label")
+    assert found["past"].corrected is None

@@ -5,7 +5,14 @@ import pytest
 from scipy.stats import f_oneway
 
 from tastemill.features.association import association
-from tastemill.features.units import MICRO, Groups, analysis_of_variance
+from tastemill.features.units import (
+    MICRO,
+    MIN_UNITS,
+    Groups,
+    analysis_of_variance,
+    p_of_attributes,
+    p_of_pairs,
+)
 
 
 def grouped(values: np.ndarray, means: np.ndarray) -> Groups:
@@ -59,3 +66,52 @@ def test_a_brand_that_people_prefer_passes() -> None:
     taken = random.multinomial(20_000, popularity / popularity.sum())
     means = taken / (taken + 160)
     assert analysis_of_variance(grouped(brand, means)) < 1e-4
+
+
+def sums_by_value(values: np.ndarray, shares: np.ndarray) -> dict[int, tuple[float, float, float]]:
+    found = grouped(values, shares)
+    there = [shares[values == value] > 0 for value in range(len(found.items))]
+    # Of those whose share is 0 nothing is told, as in `shares_taken`.
+    return {
+        value: (float(there[value].sum()), found.total[value], found.squares[value])
+        for value in range(len(found.items))
+    }
+
+
+def test_users_who_like_films_in_their_own_language_are_found_and_others_are_not() -> None:
+    random = np.random.default_rng(7)
+    language, gender = random.integers(0, 4, 800), random.integers(0, 2, 800)
+    of_item = random.integers(0, 4, 300)
+    passed = 0
+    for _ in range(20):
+        taste = random.gamma(0.3, 1.0, (800, 300))  # each has favourites of their own
+        taste *= np.where(language[:, None] == of_item[None, :], 2.0, 1.0)
+        taken = np.stack([random.multinomial(20, row / row.sum()) for row in taste])
+        shares = np.stack([taken[:, of_item == n].sum(axis=1) / 20 for n in range(4)])
+        users = {
+            (place, value): (float((attribute == value).sum()), 0.0, 0.0)
+            for place, attribute in enumerate((language, gender))
+            for value in np.unique(attribute)
+        }
+        found = p_of_pairs(
+            {
+                ((place, value), (0, kind)): sums
+                for place, attribute in enumerate((language, gender))
+                for kind in range(4)
+                for value, sums in sums_by_value(attribute, shares[kind]).items()
+            },
+            users,
+        )
+        assert found[0, 0] < 1e-6
+        passed += found[1, 0] < 0.05
+    assert passed <= 3
+
+
+def test_kinds_that_few_have_taken_are_not_asked_about() -> None:
+    users = {(0, 0): (500.0, 0.0, 0.0), (0, 1): (500.0, 0.0, 0.0)}
+    few = {((0, 0), (0, 7)): (MIN_UNITS - 1.0, 1e6, 1e12)}
+    assert p_of_pairs(few, users) == {}
+
+
+def test_an_attribute_that_no_one_has_tells_nothing() -> None:
+    assert p_of_attributes({(1, 0): (5.0, 1e6, 1e12)}, 2) == [1.0, 1.0]

@@ -29,6 +29,11 @@ class Known:
     names: tuple[str, ...]
 
     @property
+    def key(self) -> str:
+        """user_idx or item_idx."""
+        return f"{self.side}_idx"
+
+    @property
     def features(self) -> list[str]:
         """Names of the categorical features."""
         return [f"{self.side}_{name}" for name in self.names]

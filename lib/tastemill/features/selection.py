@@ -5,13 +5,15 @@ A feature passes gates one after the other; the first that it fails is its reaso
 missing      too many rows lack it
 constant     (almost) all rows lie in one bin
 leak         it tells so much of the label that it must know it
-independent  chi-square doesn't tell it from chance, corrected for how many are tested
+independent  a test doesn't tell it from chance, corrected for how many are tested
 weak         significant, as anything is in enough rows, but it tells next to nothing
 redundant    it goes with a kept feature that tells more
+
+The test is chi-square on rows, and for attributes of items and users one on these (see `units`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +21,22 @@ from tastemill.features.association import Association, association, false_disco
 from tastemill.features.bins import Floats
 from tastemill.features.config import SelectionConfig
 from tastemill.features.tally import Tally, Whole
+
+
+@dataclass(frozen=True)
+class Test:
+    """How a feature was told from chance.
+
+    Args:
+        unit: what counts as one observation: rows, items or users.
+        p_value: of independence; None where the feature alone can't be tested, and passes.
+        alone: whether it can tell something of the label alone; else it passes the gate for weak
+            ones.
+    """
+
+    unit: str
+    p_value: float | None
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,8 @@ class Decision:
     name: str
     missing: float
     found: Association
-    corrected: float
+    test: Test
+    corrected: float | None
     reason: str
 
     @property
@@ -40,46 +59,59 @@ class Decision:
         return not self.reason
 
 
-def select(names: Sequence[str], tally: Tally, cfg: SelectionConfig) -> list[Decision]:
+def select(
+    names: Sequence[str], tally: Tally, tests: Mapping[str, Test], cfg: SelectionConfig
+) -> list[Decision]:
     """Decide on every feature, in the order of `names`.
 
     Args:
         names: of the numeric features, then of the categorical ones.
         tally: what was counted of them; numeric features have their missing values last, and
             categorical ones first, at index 0.
+        tests: of features that aren't tested on rows, by name.
         cfg: the gates.
     """
     numeric = len(tally.means)
     found = [association(counts) for counts in tally.counts]
-    corrected = false_discovery_rate([each.p_value for each in found])
+    tested = [
+        tests.get(name, Test("rows", each.p_value)) for name, each in zip(names, found, strict=True)
+    ]
+    corrected = _corrected([test.p_value for test in tested])
     lost = [
         _share(counts[-1 if place < numeric else 0], counts)
         for place, counts in enumerate(tally.counts)
     ]
     decided = [
-        Decision(name, missing, each, p, _reason(counts, missing, each, p, cfg))
-        for name, missing, each, p, counts in zip(
-            names, lost, found, corrected, tally.counts, strict=True
-        )
+        Decision(name, missing, each, test, p, "")
+        for name, missing, each, test, p in zip(names, lost, found, tested, corrected, strict=True)
+    ]
+    decided = [
+        replace(each, reason=_reason(each, counts, cfg))
+        for each, counts in zip(decided, tally.counts, strict=True)
     ]
     return _without_redundant(decided, tally.correlations, cfg.max_correlation)
 
 
-def _reason(
-    counts: Whole, missing: float, found: Association, corrected: float, cfg: SelectionConfig
-) -> str:
+def _reason(each: Decision, counts: Whole, cfg: SelectionConfig) -> str:
     """The reason of the first gate that holds a feature back."""
-    told = found.told
+    told, missing = each.found.told, each.missing
+    p = 0.0 if each.corrected is None else each.corrected
     same = _share(counts[counts.sum(axis=1).argmax()], counts)
     gates = (
         (missing > cfg.max_missing, f"missing in {missing:.1%} of the rows"),
         (same > cfg.max_same, f"constant: {same:.2%} of the rows lie in one bin"),
-        (not found.entropy, "the label has one class: nothing can be told of it"),
+        (not each.found.entropy, "the label has one class: nothing can be told of it"),
         (told > cfg.max_told, f"leak: it tells {told:.0%} of the label"),
-        (corrected > cfg.alpha, f"independent of the label (p = {corrected:.2g})"),
-        (told < cfg.min_information, f"weak: it tells {told:.2g} of the label"),
+        (p > cfg.alpha, f"independent of the label (p = {p:.2g}, tested on {each.test.unit})"),
+        (each.test.alone and told < cfg.min_information, f"weak: it tells {told:.2g} of the label"),
     )
     return next((reason for held_back, reason in gates if held_back), "")
+
+
+def _corrected(p_values: Sequence[float | None]) -> list[float | None]:
+    """Corrected for how many are tested; what isn't stays None."""
+    found = iter(false_discovery_rate([p for p in p_values if p is not None]))
+    return [None if p is None else next(found) for p in p_values]
 
 
 def _share(part: Whole, counts: Whole) -> float:
@@ -101,6 +133,5 @@ def _without_redundant(
         else:
             kept.append(place)
     return [
-        Decision(each.name, each.missing, each.found, each.corrected, reasons.get(n, each.reason))
-        for n, each in enumerate(decided)
+        replace(each, reason=reasons.get(place, each.reason)) for place, each in enumerate(decided)
     ]
