@@ -1,7 +1,8 @@
-"""backtest_lists, models, factors, examples, events → metrics.
+"""backtest_lists, models, factors, examples, events → metrics, calibration, comparisons.
 
 Every model of a backtest judged on the same users and items: ranking over the full catalogue and,
-where labels are ratings, RMSE and MAE on the newest part.
+where labels are ratings, RMSE and MAE on the newest part; predicted against actual; every model
+against the strongest popular list.
 """
 
 from collections.abc import Sequence
@@ -10,16 +11,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill import job, passes, tables
-from tastemill.collaborative.baselines import rating_mean
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.evaluation import backtest, predictions
+from tastemill.evaluation import backtest, calibration, comparison
 from tastemill.models import Model
+from tastemill.predicting import predictions_of
 from tastemill.splits import is_past
 
 SECTIONS = ("dataset", "split", "evaluation")
 INPUTS = (tables.EVENTS, tables.BACKTEST_LISTS, tables.EXAMPLES)
-OUTPUTS = (tables.METRICS,)
+OUTPUTS = (tables.METRICS, tables.CALIBRATION, tables.COMPARISONS)
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -36,17 +37,37 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     known = backtest.catalogue_items(past, dataset.positive_min, dataset.min_item_events)
     ranked = backtest.ranking_rows(lists, relevant, known.count(), cfg.evaluation)
     metrics = [backtest.as_metrics(ranked, cfg.run.run_id, backtest.RANKING)]
-    raters = [m for m in chosen if m.kind in predictions.RATING_KINDS]
-    if dataset.task == "rating" and raters:
-        predicted = _predictions(warehouse, raters, past)
-        errors = backtest.rating_rows(predicted, cfg.evaluation)
+    ids = [m.model_id for m in chosen]
+    predicted = predictions_of(warehouse, cfg, chosen, past)
+    if predicted is not None and dataset.task == "rating":
+        errors = backtest.rating_rows(predicted.persist(), cfg.evaluation)
         metrics.append(backtest.as_metrics(errors, cfg.run.run_id, backtest.RATINGS))
     judged = backtest.union(metrics).persist()
-    warehouse.overwrite_slice(tables.METRICS, judged, *[m.model_id for m in chosen])
+    warehouse.overwrite_slice(tables.METRICS, judged, *ids)
     count = judged.count()
-    for frame in (events, relevant, judged):
-        frame.unpersist()
+    binned = None if predicted is None else calibration.binned(predicted, dataset.task)
+    _replace(warehouse, tables.CALIBRATION, binned, ids)
+    popular = comparison.popular_lists(judged, chosen, cfg.evaluation).first()
+    differences = (
+        None
+        if popular is None
+        else comparison.comparison_rows(lists, relevant, popular[0], cfg.evaluation)
+    )
+    _replace(warehouse, tables.COMPARISONS, differences, ids)
+    for frame in (events, relevant, judged, predicted):
+        if frame is not None:
+            frame.unpersist()
     return job.JobResult(count, {m.kind: m.model_id for m in chosen})
+
+
+def _replace(
+    warehouse: Warehouse, table: tables.Table, rows: DataFrame | None, ids: list[str]
+) -> None:
+    """Write rows of these models, or take away what is there of them."""
+    if rows is not None:
+        warehouse.overwrite_slice(table, rows, *ids)
+    elif warehouse.exists(table):
+        warehouse.overwrite_slice(table, warehouse.read(table).limit(0), *ids)
 
 
 def _lists(warehouse: Warehouse, chosen: list[Model]) -> DataFrame:
@@ -55,26 +76,6 @@ def _lists(warehouse: Warehouse, chosen: list[Model]) -> DataFrame:
     lists = warehouse.read(tables.BACKTEST_LISTS).where(wanted)
     numbered = lists.join(warehouse.read(tables.USER_INDEX), "user_id")
     return numbered.select("model_id", "user_idx", F.col("items.item_id").alias("items"))
-
-
-def _predictions(warehouse: Warehouse, raters: list[Model], past: DataFrame) -> DataFrame:
-    """Predictions of every model, for the same rows."""
-    rated = past.where(F.col("value").isNotNull())
-    warm = rated.select("user_idx").distinct().withColumn("segment", F.lit("warm"))
-    examples = warehouse.read(tables.EXAMPLES, where="backtest").where("split = 'test'")
-    rows = examples.join(warm, "user_idx", "left").fillna("cold", ["segment"])
-    mean = rating_mean(rated)
-
-    def predicted(model: Model) -> DataFrame:
-        if model.artifact is not None:
-            from tastemill.retrieval.networks import predict_pairs  # noqa: PLC0415 - torch: an extra
-
-            return predictions.labelled(predict_pairs(rows, model.artifact), model)
-        users = warehouse.read(tables.USER_FACTORS, where=model.model_id)
-        items = warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
-        return predictions.predict(rows, model, users, items, mean)
-
-    return backtest.union([predicted(m) for m in raters])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

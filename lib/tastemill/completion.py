@@ -42,6 +42,8 @@ TABLES = (
     "recommendations",
     "backtest_lists",
     "metrics",
+    "calibration",
+    "comparisons",
     "runs",
     "leases",
 )

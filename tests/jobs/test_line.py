@@ -90,6 +90,33 @@ def test_metrics_cover_every_model(first: Run) -> None:
     assert rated == {"bias", "als_explicit"}
 
 
+def test_predictions_are_held_against_labels(first: Run) -> None:
+    binned = first.warehouse.read(tables.CALIBRATION).toPandas()
+    kinds = {model_id: kind for kind, model_id in first.models["backtest"].items()}
+    assert {kinds[model_id] for model_id in binned.model_id} == {"bias", "als_explicit"}
+    examples = first.warehouse.read(tables.EXAMPLES, where="backtest").toPandas()
+    test = examples[examples.split == "test"]
+    for _, bins in binned.groupby("model_id"):
+        assert bins.set_index("bin").rows.to_dict() == test.label.value_counts().to_dict()
+        assert (bins.actual == bins.bin).all()
+        assert bins.predicted.between(1, 5).all()
+
+
+def test_models_are_held_against_the_strongest_popular_list(first: Run) -> None:
+    compared = first.warehouse.read(tables.COMPARISONS).toPandas().set_index("model_id")
+    kinds = {model_id: kind for kind, model_id in first.models["backtest"].items()}
+    (reference,) = set(compared.reference)
+    assert "popularity" in kinds[reference]
+    assert {kinds[m] for m in (*compared.index, reference)} == set(kinds.values())
+    stored = first.warehouse.read(tables.METRICS)
+    of_all = stored.where("metric = 'ndcg' AND k = 10 AND segment = 'all'").toPandas()
+    ndcg = of_all.set_index("model_id").value
+    popular = [m for m, kind in kinds.items() if "popularity" in kind]
+    assert ndcg[reference] == max(ndcg[popular])
+    for model_id, row in compared.iterrows():
+        assert row.difference == pytest.approx(ndcg[model_id] - ndcg[reference], abs=1e-6)
+
+
 @pytest.mark.parametrize("table", [tables.RECOMMENDATIONS, tables.USER_PROFILES, tables.METRICS])
 def test_other_readers_see_the_same_rows(first: Run, table: tables.Table) -> None:
     place = first.warehouse.path(table)

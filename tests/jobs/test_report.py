@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
 from tastemill.report.comparison import collect_comparison
 from tastemill.report.contents import ReportData
-from tastemill.report.contents.quality import Figure, MetricsTable
+from tastemill.report.contents.quality import Figure, MetricsTable, Spread
 from tastemill.report.data import collect
 from tastemill.report.page import write_report
-from tastemill.report.predicted import score_histogram, star_spreads
 
 pytestmark = pytest.mark.slow
 
@@ -145,13 +143,13 @@ def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     title = {"item_id": "c", "title": "<b>Sea</b>", "categories": ["Drama", "War", "X", "Y"]}
     fill(place, tables.ITEMS, title, {"item_id": "d", "title": None})
     fill(place, tables.MODELS, *(model(kind, model_id) for kind, model_id in MODELS.items()))
-    fill(place, tables.USER_FACTORS, {"model_id": "bias-1", "idx": 0, "vector": [0.5]})
-    fill(place, tables.ITEM_FACTORS, {"model_id": "bias-1", "idx": 2, "vector": [-0.25]})
-    example = {"purpose": "backtest", "n": 0, "user_idx": 0, "weight": 1.0, "split": "test"}
-    vectors = {"user_vector": [0.0], "item_vector": [0.0]}
-    rated = ((0, 4.0), (2, 4.0), (3, 1.0))
-    examples = ({"event_id": f"e{i}", "item_idx": i, "label": label} for i, label in rated)
-    fill(place, tables.EXAMPLES, *({**example, **vectors, **e} for e in examples))
+    binned = {"model_id": "bias-1", "weight": 1.0, "quantiles": [1.0, 2.0, 3.0, 4.0]}
+    bins = ({"bin": 4.0, "rows": 2, "predicted": 3.5}, {"bin": 1.0, "rows": 1, "predicted": 3.0})
+    fill(place, tables.CALIBRATION, *({**binned, **b, "actual": b["bin"]} for b in bins))
+    compared = {"reference": "popularity-1", "metric": "ndcg", "k": 10, "users": 2}
+    bias = {"model_id": "bias-1", "difference": -0.25, "low": -0.5, "high": 0.125, "p_value": 0.04}
+    other = {**bias, "model_id": "other-1", "p_value": 0.3}  # of another run
+    fill(place, tables.COMPARISONS, {**compared, **bias}, {**compared, **other})
     fill(
         place,
         tables.METRICS,
@@ -214,11 +212,9 @@ def test_what_the_run_was(data: ReportData) -> None:
 
 def test_predicted_against_actual(data: ReportData) -> None:
     (bias,) = data.predictions
-    mean = 11 / 3  # of 4, 2 and 5, rated before the cut
     assert bias.kind == "bias"
-    assert [(s.stars, s.num_ratings) for s in bias.spreads] == [(1.0, 1), (4.0, 2)]
-    assert bias.spreads[0].mean == pytest.approx(mean + 0.5, abs=1e-5)
-    assert bias.spreads[1].mean == pytest.approx(mean + 0.5 - 0.125, abs=1e-5)
+    quantiles = (1.0, 2.0, 3.0, 4.0)
+    assert bias.spreads == (Spread(1.0, 1, 3.0, quantiles), Spread(4.0, 2, 3.5, quantiles))
 
 
 def test_history_beside_the_list_and_what_was_taken_later(data: ReportData) -> None:
@@ -276,37 +272,30 @@ def test_profiles_of_the_moment_of_the_lists(data: ReportData) -> None:
     assert [i.item_id for i in found.card.recent] == ["a", "b"]
 
 
-def test_models_against_popularity_user_by_user(spark: SparkSession, tmp_path: Path) -> None:
-    place = Warehouse(spark, str(tmp_path / "compared"), "movielens-100k")
-    users, later = "uvwx", range(12, 16)
-    past = (event(user, item, 4.0, 1) for user in users for item in "ab")
-    test = (event(user, "a", 4.0, day) for user, day in zip(users, later, strict=True))
-    fill(place, tables.EVENTS, *past, *test)
-    fill(place, tables.USER_INDEX, *({"user_id": u, "user_idx": n} for n, u in enumerate(users)))
-    fill(place, tables.ITEM_INDEX, *({"item_id": i, "item_idx": n} for n, i in enumerate("ab")))
-    lists = {"als-1": "ab", "popularity-1": "ba", "other-1": "ba"}
-    fill(
-        place,
-        tables.BACKTEST_LISTS,
-        *(shown(user, model_id, items) for model_id, items in lists.items() for user in users),
-    )
-    second = 1 / log2(3)
-    ndcg = {"als": 1.0, "popularity": second, "other": second}
-    rows = {kind: {"ndcg": Figure(value, None, None, 4)} for kind, value in ndcg.items()}
-    kinds = {f"{kind}-1": kind for kind in rows}
-    table = MetricsTable("all", 10, rows)
-    found = collect_comparison(place, config(), kinds, CUT, table)
+def test_models_against_popularity(data: ReportData) -> None:
+    found = data.comparison
     assert found is not None
-    assert (found.reference, found.k, found.users) == ("popularity", 10, 4)
-    als, other = found.differences
-    assert (als.kind, other.kind) == ("als", "other")
-    assert (als.value, als.low, als.high) == (pytest.approx(1 - second, abs=1e-5),) * 3
-    # The smallest p-value that 1,000 replicates give, twice: two models were tested. A few
-    # replicates draw none of four users and don't count.
-    assert 2 * 2 / 1_001 <= als.p_value < 2 * 2 / 900
-    assert (other.value, other.p_value) == (0.0, 1.0)
-    without = MetricsTable("all", 10, {"als": rows["als"]})
-    assert collect_comparison(place, config(), {"als-1": "als"}, CUT, without) is None
+    assert (found.reference, found.metric, found.k, found.users) == ("popularity", "ndcg", 10, 2)
+    (bias,) = found.differences
+    assert (bias.kind, bias.value, bias.low, bias.high) == ("bias", -0.25, -0.5, 0.125)
+    assert bias.p_value == 0.04
+
+
+def test_p_values_are_corrected_for_all_models_of_the_page(warehouse: Warehouse) -> None:
+    ndcg = {"popularity": 0.5, "other": 0.6, "bias": 0.3}
+    rows = {kind: {"ndcg": Figure(value, None, None, 2)} for kind, value in ndcg.items()}
+    kinds = {f"{kind}-1": kind for kind in ndcg}
+    personal = MetricsTable("all", 10, {"bias": rows["bias"]})
+    assert collect_comparison(warehouse, {"bias-1": "bias"}, personal) is None
+    # Compared at another length of list, or with a popular list that isn't the strongest any more.
+    assert collect_comparison(warehouse, kinds, MetricsTable("all", 20, rows)) is None
+    newer = {"recent_popularity-1": "recent_popularity", **kinds}
+    stronger = {"recent_popularity": {"ndcg": Figure(0.55, None, None, 2)}, **rows}
+    assert collect_comparison(warehouse, newer, MetricsTable("all", 10, stronger)) is None
+    three = {"popularity-1": "popularity", "other-1": "other", "bias-1": "bias"}
+    found = collect_comparison(warehouse, three, MetricsTable("all", 10, rows))
+    assert found is not None
+    assert [(d.kind, d.p_value) for d in found.differences] == [("other", 0.3), ("bias", 0.08)]
 
 
 def test_curves_are_in_order(data: ReportData) -> None:
@@ -331,32 +320,3 @@ def test_an_empty_warehouse_has_a_page(spark: SparkSession, tmp_path: Path) -> N
     nothing = Warehouse(spark, str(tmp_path / "nothing"), "movielens-100k")
     path = write_report(nothing, config(), "run-1", {}, tmp_path / "report.html")
     assert "<h2>" not in path.read_text(encoding="utf-8")
-
-
-def test_predictions_that_are_missing_are_left_out(spark: SparkSession) -> None:
-    rows = [
-        ("m", 4.0, 3.0),
-        ("m", 4.0, 5.0),
-        ("m", 3.7, 1.0),
-        ("m", 4.0, None),
-        ("m", 4.0, float("nan")),
-    ]
-    predicted = spark.createDataFrame(rows, "model_id string, label double, prediction double")
-    found = star_spreads(predicted).orderBy("stars").collect()
-    assert [(r["stars"], r["n"], r["mean"]) for r in found] == [(3.5, 1, 1.0), (4.0, 2, 4.0)]
-
-
-def test_scores_are_counted_in_bins(spark: SparkSession) -> None:
-    rows = [
-        ("m", 1.0, 2.0, 0.0),
-        ("m", 0.0, 1.0, 0.01),
-        ("m", 1.0, 1.0, 99.0),
-        ("m", 1.0, 1.0, None),
-    ]
-    schema = "model_id string, label double, weight double, prediction double"
-    found = score_histogram(spark.createDataFrame(rows, schema)).orderBy("bin").collect()
-    assert [(r["bin"], r["n"], r["weight"], r["taken"]) for r in found] == [
-        (0, 2, 3.0, 2.0),
-        (600, 1, 1.0, 1.0),
-    ]
-    assert found[0]["expected"] == pytest.approx(2 * 0.5 + 0.5025, abs=1e-4)

@@ -399,16 +399,16 @@ def test_equal_data_make_equal_pages() -> None:
     assert render(FULL) == render(FULL)
 
 
-def score_bin(number: int, n: int, expected: float, taken: float) -> Row:
-    return Row(bin=number, n=n, weight=float(n), expected=expected, taken=taken)
+def score_bin(rows: int, expected: float, taken: float) -> Row:
+    return Row(rows=rows, weight=float(rows), predicted=expected / rows, actual=taken / rows)
 
 
 def test_tenths_of_whole_bins() -> None:
-    found = deciles([score_bin(b, 5, 5 * b / 100, float(b % 2)) for b in reversed(range(20))])
+    found = deciles([score_bin(5, 5 * b / 100, float(b % 2)) for b in range(20)])
     assert [d.num_examples for d in found] == [10] * 10
     assert found[0] == Decile(10, pytest.approx(0.005), pytest.approx(0.1))
     assert deciles([]) == ()
-    one = deciles([score_bin(0, 90, 9.0, 18.0), score_bin(1, 10, 5.0, 4.0)])
+    one = deciles([score_bin(90, 9.0, 18.0), score_bin(10, 5.0, 4.0)])
     assert [(d.num_examples, d.predicted, d.observed) for d in one] == [
         (90, pytest.approx(0.1), pytest.approx(0.2)),
         (10, pytest.approx(0.5), pytest.approx(0.4)),

@@ -5,7 +5,8 @@ from pyspark.sql import functions as F
 
 from tastemill.models import Model
 
-RATING_KINDS = ("bias", "als_explicit", "embedding_mlp")
+NETWORKS = ("embedding_mlp",)
+RATING_KINDS = ("bias", "als_explicit", *NETWORKS)
 
 
 def predict(
@@ -14,7 +15,7 @@ def predict(
     """Predictions of a model whose sides are factors.
 
     Args:
-        rows: user_idx, item_idx, segment, label.
+        rows: user_idx, item_idx, segment, label, weight.
         model: `bias` or `als_explicit`.
         users: (idx, vector) of the model.
         items: (idx, vector) of the model.
@@ -28,9 +29,10 @@ def predict(
 
 
 def labelled(rows: DataFrame, model: Model) -> DataFrame:
-    """The columns that errors are computed from."""
+    """The columns that errors and calibration are computed from."""
     return rows.select(
-        F.lit(model.model_id).alias("model_id"), "user_idx", "segment", "label", "prediction"
+        F.lit(model.model_id).alias("model_id"),
+        *("user_idx", "segment", "label", "weight", "prediction"),
     )
 
 

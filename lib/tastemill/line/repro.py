@@ -59,6 +59,12 @@ COMPARED = (
         ("value", "low", "high", "users"),
         "value",
     ),
+    Compared(
+        tables.COMPARISONS,
+        ("metric", "k"),
+        ("difference", "low", "high", "p_value", "users"),
+        "difference",
+    ),
 )
 
 MADE = {what.table.name for what in COMPARED}

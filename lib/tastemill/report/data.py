@@ -18,7 +18,7 @@ from tastemill import tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation.backtest import RANKING, RATINGS
-from tastemill.models import Model as Fitted
+from tastemill.evaluation.comparison import usual_k
 from tastemill.parallel import at_once
 from tastemill.report.commands import repro_command
 from tastemill.report.comparison import collect_comparison
@@ -37,7 +37,6 @@ SEGMENTS = ("all", "warm", "cold")
 RANKING_METRICS = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
 RATING_METRICS = ("rmse", "mae")
 LOSSES = ("train_loss", "valid_loss")
-USUAL_K = 10
 MAX_EPOCHS = 2_000
 
 
@@ -76,14 +75,13 @@ def _of_run(
     kinds = _best_first({r["model_id"]: r["kind"] for r in rows}, figures)
     overview = _overview(cfg, run_id, rows, stages, counts)
     by_id = {r["model_id"]: r for r in rows}
-    fitted = [_fitted(by_id[model_id]) for model_id in kinds]
-    metrics, cut = _tables(figures, kinds, RANKING), overview.cut
+    metrics = _tables(figures, kinds, RANKING)
     predictions, people, curves, comparison = at_once(
         warehouse.spark,
-        lambda: collect_predictions(warehouse, cfg, fitted, cut) if cut else (),
-        lambda: _people(warehouse, cfg, kinds, cut),
+        lambda: collect_predictions(warehouse, kinds, cfg.dataset.task),
+        lambda: _people(warehouse, cfg, kinds, overview.cut),
         lambda: _curves(warehouse, kinds),
-        lambda: collect_comparison(warehouse, cfg, kinds, cut, overall(metrics)) if cut else None,
+        lambda: collect_comparison(warehouse, kinds, overall(metrics)),
     )
     lists, profiles = people
     return ReportData(
@@ -125,13 +123,12 @@ def _stage_rows(warehouse: Warehouse, run_id: str) -> list[Row]:
 
 def _figures(warehouse: Warehouse, ids: Sequence[str], cfg: Config) -> list[Row]:
     """The metrics on the page: at one k, of the models in question."""
-    ks = cfg.evaluation.ks
     k = F.col("k")
     wanted = (
         F.col("model_id").isin(list(ids))
         & (F.col("split") == "test")
         & F.col("metric").isin(*RANKING_METRICS, *RATING_METRICS)
-        & (k.isNull() | (k == (USUAL_K if USUAL_K in ks else ks[0])))
+        & (k.isNull() | (k == usual_k(cfg.evaluation.ks)))
     )
     return warehouse.read_or_empty(tables.METRICS).where(wanted).collect()
 
@@ -229,10 +226,6 @@ def _counts(warehouse: Warehouse) -> Row:
         number = warehouse.read_or_empty(table).agg(F.count("*").alias(name))
         events = events.crossJoin(number)  # one row each
     return events.collect()[0]
-
-
-def _fitted(row: Row) -> Fitted:
-    return Fitted(row["model_id"], row["kind"], as_utc(row["as_of"]), {}, {}, row["artifact"])
 
 
 def _model(row: Row) -> Model:

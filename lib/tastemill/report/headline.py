@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tastemill.report.comparison import METRIC, POPULAR, reference_of
+from tastemill.evaluation.comparison import METRIC, POPULAR
+from tastemill.report.comparison import reference_of
 from tastemill.report.contents import ReportData
 from tastemill.report.contents.quality import Difference, Figure, MetricsTable
 from tastemill.report.numbers import decimals

@@ -7,7 +7,15 @@ from tastemill.tables.features import (
     FEATURES,
 )
 from tastemill.tables.lists import BACKTEST_LISTS, RECOMMENDATIONS
-from tastemill.tables.models import ITEM_FACTORS, METRICS, MODELS, TRAINING_HISTORY, USER_FACTORS
+from tastemill.tables.models import (
+    CALIBRATION,
+    COMPARISONS,
+    ITEM_FACTORS,
+    METRICS,
+    MODELS,
+    TRAINING_HISTORY,
+    USER_FACTORS,
+)
 from tastemill.tables.profiles import CATEGORY_SLOTS, EXAMPLES, ITEM_PROFILES, USER_PROFILES
 from tastemill.tables.raw import (
     CATEGORY_INDEX,
@@ -48,6 +56,8 @@ ALL: tuple[Table, ...] = (
     RECOMMENDATIONS,
     BACKTEST_LISTS,
     METRICS,
+    CALIBRATION,
+    COMPARISONS,
     RUNS,
     LEASES,
 )
@@ -57,8 +67,10 @@ __all__ = [
     "ALL",
     "BACKTEST_LISTS",
     "BY_NAME",
+    "CALIBRATION",
     "CATEGORY_INDEX",
     "CATEGORY_SLOTS",
+    "COMPARISONS",
     "EVENTS",
     "EXAMPLES",
     "FEATURES",

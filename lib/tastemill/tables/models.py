@@ -56,6 +56,40 @@ TRAINING_HISTORY = Table(
     slice_by="model_id",
 )
 
+CALIBRATION = Table(
+    "calibration",
+    "predicted against actual in the test: one bin of one model's predictions",
+    schema(
+        ("model_id!", STRING, "the model"),
+        ("bin!", DOUBLE, "stars given, in halves; implicit task: the least logit in it"),
+        ("rows!", LONG, "examples"),
+        ("weight!", DOUBLE, "of the examples, as in training"),
+        ("predicted!", DOUBLE, "mean prediction; implicit task: mean predicted probability"),
+        ("actual!", DOUBLE, "mean label; implicit task: share that was taken"),
+        ("quantiles", T.ArrayType(DOUBLE), "rating task: 10, 25, 75 and 90 % of the predictions"),
+    ),
+    keys=("model_id", "bin"),
+    slice_by="model_id",
+)
+
+COMPARISONS = Table(
+    "comparisons",
+    "one model held against the strongest popular list, user by user",
+    schema(
+        ("model_id!", STRING, "the model"),
+        ("reference!", STRING, "the model_id of the popular list"),
+        ("metric!", STRING, "ndcg"),
+        ("k", INT, "length of the list"),
+        ("difference!", DOUBLE, "the model's mean over users minus the reference's"),
+        ("low!", DOUBLE, "lower end of the difference's 95 % bootstrap interval"),
+        ("high!", DOUBLE, "upper end of the difference's 95 % bootstrap interval"),
+        ("p_value!", DOUBLE, "of no difference, two-sided, not corrected for testing many models"),
+        ("users!", LONG, "users it is a mean over"),
+    ),
+    keys=("model_id", "metric", "k"),
+    slice_by="model_id",
+)
+
 METRICS = Table(
     "metrics",
     "one figure of one model under one protocol",
