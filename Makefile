@@ -1,4 +1,4 @@
-# make install | demo | test | test-slow | test-cluster | test-faults | soak | lint | docs | bench — each does all it needs on a fresh machine.
+# make install | demo | test | test-all | test-cluster | test-faults | soak | lint | docs | bench — each does all it needs on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
@@ -7,7 +7,7 @@ EXTRAS ?= spark,train,dev
 # what it imports, torch and pandas first of all.
 export PYTHONDONTWRITEBYTECODE =
 .DEFAULT_GOAL := help
-.PHONY: help install java demo test test-slow test-cluster test-faults soak lint format docs bench clean
+.PHONY: help install java demo test test-all test-cluster test-faults soak lint format docs bench clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -33,9 +33,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not faults and not cluster"
 
-# Files begin in the order of conftest.py: those that take longest first.
-test-slow: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not cluster"
+# Slow ones too. Files begin in the order of conftest.py, those that take longest first.
+test-all: install
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not cluster"
 
 test-cluster: install
 	$(BIN)/python -m pytest tests/cluster -m "cluster and not faults"
