@@ -29,9 +29,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     known = index.join(warehouse.read(tables.ITEMS), "item_id", "left")
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
     shares = with_category_shares(known, slots, cfg.profiles.num_categories)
-    examples = build_examples(
-        passes.numbered_events(warehouse, cfg, times), shares.join(index, "item_id"), recipe
-    )
+    items = known.select("item_id", "item_idx", "released_on").join(shares, "item_id")
+    examples = build_examples(passes.numbered_events(warehouse, cfg, times), items, recipe)
     warehouse.overwrite_slice(tables.EXAMPLES, examples, purpose)
     return job.JobResult(warehouse.read(tables.EXAMPLES, where=purpose).count())
 

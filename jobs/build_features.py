@@ -13,7 +13,9 @@ from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.errors import DataError
 from tastemill.features.extract import BEHAVIOUR, extract
-from tastemill.featuring import judge, kinds_of, sides, tests_by_unit
+from tastemill.featuring.categories import fit_categories
+from tastemill.featuring.judge import judge
+from tastemill.featuring.sources import kinds_of, sides
 from tastemill.sources.cleaning import as_table
 from tastemill.splits import is_past
 
@@ -55,16 +57,15 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
 
     as_of = times.of(purpose)
     users, items = sides(warehouse, cfg, past.where("split = 'train'"), as_of)
-    found = users.vocabulary(cfg.features).unionByName(items.vocabulary(cfg.features))
-    vocabulary = write(tables.FEATURE_VOCABULARY, found)
-    known = users.known(vocabulary), items.known(vocabulary)
-    made = extract(past, examples, *known, kinds_of(past, cfg, as_of))
+    categories = fit_categories(examples, users, items, cfg)
+    write(tables.FEATURE_VOCABULARY, categories.vocabulary)
+    kinds = kinds_of(past, cfg, as_of)
+    made = extract(past, categories.described, categories.items, kinds)
     rows = write(tables.FEATURES, made.rows)
+    categories.release()
     past.unpersist()
 
-    learned = rows.where("split = 'train'")
-    tests = tests_by_unit(learned, made, *known, cfg.dataset.task)
-    judged = judge(learned, made, vocabulary, tests, cfg.features)
+    judged = judge(rows.where("split = 'train'"), made, categories, cfg.features)
     write(tables.FEATURE_STATS, judged.stats)
     write(tables.FEATURE_SELECTION, judged.selection)
     return job.JobResult(rows.count(), detail=judged.summary)

@@ -22,7 +22,10 @@ class Step:
     adds: tuple[str, ...]
 
 
-STEPS = (Step(tables.RUNS, 2, adds=("environment",)),)
+STEPS = (
+    Step(tables.RUNS, 2, adds=("environment",)),
+    Step(tables.FEATURE_STATS, 2, adds=("collisions",)),
+)
 
 
 def migrate(warehouse: Warehouse) -> list[str]:

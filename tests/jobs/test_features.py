@@ -17,7 +17,14 @@ from tastemill.jobs import build_examples, build_features, build_profiles, inges
 from tastemill.testing.toy import write_movielens
 
 pytestmark = pytest.mark.slow
-SETTINGS = ("dataset.task=implicit", "dataset.positive_min=4", "features.windows_days=[7,30]")
+CROSSES = "{of = ['weekday', 'item_category']}, {of = ['user_gender', 'user_age'], buckets = 8}"
+SETTINGS = (
+    "dataset.task=implicit",
+    "dataset.positive_min=4",
+    "features.windows_days=[7,30]",
+    f"features.crosses=[{CROSSES}]",
+    "features.search_crosses=2",
+)
 MADE = (
     tables.FEATURES,
     tables.FEATURE_VOCABULARY,
@@ -68,6 +75,30 @@ def test_planted_tastes_are_found_and_constants_are_not_kept(warehouse: Warehous
     assert chosen.reason["user_occupation"].startswith("constant")
     assert chosen.reason["item_price"].startswith("missing in 100.0%")
     assert (chosen.reason == "").equals(chosen.kept)
+
+
+def test_a_pair_that_tells_together_is_found(warehouse: Warehouse) -> None:
+    chosen = table_of(warehouse, tables.FEATURE_SELECTION).set_index("feature")
+    # Women take items of one genre and men of another, alone neither tells anything.
+    pair = chosen.loc["user_gender:item_category"]
+    assert pair.kept
+    assert pair.unit == "users"
+    assert pair.told > max(chosen.told["item_category"], chosen.told["user_gender"]) + 0.05
+    assert chosen.reason["weekday:item_category"]
+    words = table_of(warehouse, tables.FEATURE_VOCABULARY)
+    pairs = words[words.feature == "user_gender:item_category"]
+    assert {tuple(json.loads(value)) for value in pairs.value} == {
+        (gender, genre) for genre in ("Action", "Adventure") for gender in "FM"
+    }
+
+
+def test_a_hashed_cross_says_how_much_falls_together(warehouse: Warehouse) -> None:
+    stats = table_of(warehouse, tables.FEATURE_STATS).set_index("feature")
+    hashed = stats.loc["user_gender:user_age"]
+    assert (hashed.family, hashed["size"]) == ("cross", 10)
+    assert 0 < hashed.collisions <= 1
+    assert stats.collisions.drop("user_gender:user_age").isna().all()
+    assert stats.definition["weekday:item_category"].startswith("each combination of weekday and")
 
 
 def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None:

@@ -35,7 +35,9 @@ EVENTS = (
     "event_time timestamp, event_date date, source_file string, source_row bigint"
 )
 NAMES = [column.split()[0] for column in EVENTS.split(", ")]
-SHARES = "item_id string, item_idx int, shares array<double>"
+SHARES = "item_id string, item_idx int, shares array<double>, released_on date"
+# 5 has events long before: the day of the first one counts.
+RELEASED = {4: (START + timedelta(days=50)).date(), 5: (START + timedelta(days=900)).date()}
 VECTORS = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 VECTORS += [[0.25, 0.25, 0.5], [0.0, 0.5, 0.5]]
 Event = dict[str, Any]
@@ -83,7 +85,8 @@ def frame(spark: SparkSession, events: list[Event]) -> DataFrame:
 
 
 def shares(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame([(f"i{n}", n, v) for n, v in enumerate(VECTORS)], SHARES)
+    rows = [(f"i{n}", n, v, RELEASED.get(n)) for n, v in enumerate(VECTORS)]
+    return spark.createDataFrame(rows, SHARES)
 
 
 def recipe(dataset: DatasetConfig, **examples: Any) -> Recipe:
@@ -197,9 +200,14 @@ def test_implicit_examples(spark: SparkSession, unknown: float) -> None:
         assert (row.label, row.weight) == (0.0, 1.0)
         assert 1 <= n <= 3
         assert row.item_idx in known
+        if row.item_idx in RELEASED and of["event_time"]:
+            of_item = [e["event_time"] for e in events if e["item_idx"] == row.item_idx]
+            first = min(at for at in of_item if at and at < CUT)
+            assert of["event_time"].date() >= min(RELEASED[row.item_idx], first.date())
         taken = [e for e in taken_by[of["user_idx"]] if order(e) <= order(of)]
         assert row.item_idx not in {e["item_idx"] for e in taken}
     assert drawn > 50
+    assert {4, 5} <= {row.item_idx for (_, n), row in found.items() if n}
     assert 6 not in {row.item_idx for (_, n), row in found.items() if n}  # first seen after the cut
     check_vectors(events, found, Reference(events, folds_of(spark, events) if unknown else None))
 
@@ -216,6 +224,28 @@ def test_draws_depend_on_the_seed_and_nothing_else(spark: SparkSession) -> None:
     assert drawn(frame(spark, events[::-1]).repartition(5), 1) == first
     other = drawn(frame(spark, events), 2)
     assert sum(first[key] != other.get(key) for key in first) > len(first) / 3
+
+
+def test_popular_items_are_drawn_more_often(spark: SparkSession) -> None:
+    """Of 1, 16 and 81 events: by 1, 8 and 27."""
+    times = {0: 1, 1: 16, 2: 81}
+    met = [item for item, number in times.items() for _ in range(number)]
+    looks = [event(n, n, item, START, 1.0) for n, item in enumerate(met)]  # not enough to be taken
+    taken = [event(n, n, 3, START + timedelta(days=1), 5.0) for n in range(1_000, 2_000)]
+
+    def drawn(negatives: str) -> dict[int, int]:
+        what = recipe(IMPLICIT, num_negatives=2, negatives=negatives)
+        found = examples_of(spark, [*looks, *taken], what)
+        items = [row.item_idx for key, row in found.items() if key[1]]
+        return {item: items.count(item) for item in times}
+
+    popular, alike = drawn("popularity"), drawn("uniform")
+    total = sum(popular.values())
+    # Item 3 has 178 of 214 tickets: four draws may all be of it, and it is taken.
+    assert total == pytest.approx(2_000 * (1 - (178 / 214) ** 4), rel=0.1)
+    assert popular[1] / total == pytest.approx(8 / 36, abs=0.04)
+    assert popular[2] / total == pytest.approx(27 / 36, abs=0.04)
+    assert alike[0] / sum(alike.values()) == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_no_negatives_where_none_are_wanted_or_left(spark: SparkSession) -> None:

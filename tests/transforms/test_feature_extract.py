@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from tastemill.features.extract import EXAMPLE, Extracted, extract
+from tastemill.features.extract import EXAMPLE, Extracted, describe, extract
 from tastemill.features.known import Known
 from tastemill.features.past import Kinds
 
@@ -65,13 +65,14 @@ def extracted(spark: SparkSession, past: pd.DataFrame, asked: pd.DataFrame) -> E
     released = START.date() - timedelta(days=10)
     items = [(n, [2 + n % 2 if n else 0, 3], 1.5 * n, released, 1) for n in range(5)]
     users = [(n, [2]) for n in range(3)]
-    return extract(
-        spark.createDataFrame(told, EVENTS),
+    known = Known("item", spark.createDataFrame(items, ITEMS), ("brand", "kind"))
+    described = describe(
         spark.createDataFrame(examples_of(asked), EXAMPLES),
         Known("user", spark.createDataFrame(users, USERS), ("gender",)),
-        Known("item", spark.createDataFrame(items, ITEMS), ("brand", "kind")),
-        KINDS,
+        known,
+        KINDS.num_categories,
     )
+    return extract(spark.createDataFrame(told, EVENTS), described, known, KINDS)
 
 
 def as_table(found: Extracted) -> pd.DataFrame:

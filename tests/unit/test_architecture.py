@@ -56,7 +56,7 @@ def test_one_module_for_each_foreign_thing() -> None:
     assert builders == {"session.py"}
 
 
-@pytest.mark.parametrize("folder", ["profiles", "evaluation"])
+@pytest.mark.parametrize("folder", ["profiles", "evaluation", "features"])
 def test_transforms_read_write_and_collect_nothing(folder: str) -> None:
     actions = {
         "collect",

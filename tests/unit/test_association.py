@@ -8,7 +8,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.stats import chi2_contingency
 from sklearn.metrics import mutual_info_score
 
-from tastemill.features.association import association, false_discovery_rate
+from tastemill.features.association import (
+    association,
+    false_discovery_rate,
+    information_by_chance,
+)
 
 TABLES = arrays(
     np.int64,
@@ -50,6 +54,18 @@ def test_noise_in_many_bins_tells_nothing() -> None:
     assert found.told < 0.001
     one_to_one = association(np.diag([500, 500]))
     assert one_to_one.told == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.2, 0.3, 0.5)])
+@pytest.mark.parametrize("rows_in_a_bin", [1, 4, 60, 700])
+def test_information_by_chance(shares: tuple[float, ...], rows_in_a_bin: int) -> None:
+    """The mean over draws of a label that knows nothing of the bins."""
+    random, bins = np.random.default_rng(7), 40
+    drawn = [random.multinomial(rows_in_a_bin, shares, size=bins) for _ in range(400)]
+    drawn = [counts for counts in drawn if counts.sum(axis=0).all()]
+    mean = np.mean([association(counts).mutual_information for counts in drawn])
+    foreseen = np.mean([information_by_chance(counts) for counts in drawn])
+    assert foreseen == pytest.approx(mean, rel=0.05)
 
 
 def test_corrected_for_how_many_there_are() -> None:

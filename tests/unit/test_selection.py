@@ -15,24 +15,26 @@ def decided(
     numeric: dict[str, np.ndarray],
     label: np.ndarray,
     tests: dict[str, Test] | None = None,
+    categorical: dict[str, np.ndarray] | None = None,
     **cfg: float,
 ) -> dict[str, Decision]:
+    indices = categorical or {}
     values = np.column_stack(list(numeric.values())).astype(np.float32)
     finite = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
     layout = Layout(
         edges=tuple(quantiles(column, 16) for column in values.T),
-        sizes=(),
+        sizes=tuple(int(column.max()) + 1 for column in indices.values()),
         label_edges=np.unique(label)[1:],
         rows=ROWS,
         centre=(centre := np.median(finite, axis=0)),
         scale=np.maximum(np.std(finite, axis=0), 1e-9),
         reach=np.abs(finite - centre).max(axis=0),
     )
-    none = np.empty((ROWS, 0), dtype=np.int64)
-    found = taken_apart(layout, tally(layout, values, none, label))
+    columns = np.array(list(indices.values()), dtype=np.int64).reshape(-1, ROWS).T
+    found = taken_apart(layout, tally(layout, values, columns, label))
     return {
         each.name: each
-        for each in select(list(numeric), found, tests or {}, SelectionConfig(**cfg))
+        for each in select([*numeric, *indices], found, tests or {}, SelectionConfig(**cfg))
     }
 
 
@@ -114,3 +116,20 @@ def test_a_feature_that_is_no_matter_of_rows_is_tested_by_its_unit() -> None:
     assert found["colour"].reason == "independent of the label (p = 0.4, tested on items)"
     assert found["age"].reason.startswith("independent of the label")
     assert found["past"].corrected is None
+
+
+def test_a_cross_has_to_tell_more_than_its_parts() -> None:
+    random = np.random.default_rng(6)
+    user, item, other = (random.integers(1, 5, ROWS) for _ in range(3))
+    chance = 0.2 + 0.3 * (user == item) + 0.2 * (other == 1) + 0.2 * (user == 2)
+    label = (random.random(ROWS) < chance).astype(float)
+    parts = {"user": user, "item": item, "other": other}
+    crosses = {"user:item": user * 5 + item, "user:other": user * 5 + other}
+    found = decided(
+        {"noise": random.normal(0, 1, ROWS)},
+        label,
+        categorical=parts | crosses,
+        min_information=1e-3,
+    )
+    assert {name for name, each in found.items() if each.kept} == {"user", "other", "user:item"}
+    assert found["user:other"].reason == "adds nothing to what its parts tell"

@@ -1,5 +1,7 @@
 """Writes conf/README.md from the models: python -m tastemill.config.docs > conf/README.md."""
 
+from typing import get_args
+
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -37,7 +39,15 @@ def _section(name: str) -> str:
     model = Config.model_fields[name].annotation
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
-    return _keys(f"## [{name}]", model, ())
+    page = _keys(f"## [{name}]", model, ())
+    if name == "source":
+        return page  # `_mappings` has its parts
+    for key, field in model.model_fields.items():
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                title = f"{name}.{key}" if part is field.annotation else f"[{name}.{key}]"
+                page += _keys(f"### [{title}]", part, ())
+    return page
 
 
 def _mappings() -> str:

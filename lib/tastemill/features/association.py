@@ -1,12 +1,14 @@
 """How much a feature tells of the label, from one table of counts: chi-square and information."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, false_discovery_control
+from scipy.stats import binom, chi2_contingency, false_discovery_control
 
 Counts = NDArray[np.int64]
+FULL = 500  # rows in a bin from which on its counts are as good as normal
 
 
 @dataclass(frozen=True)
@@ -14,9 +16,9 @@ class Association:
     """Of one feature with the label.
 
     `mutual_information` and `entropy` (of the label) are in nats; `p_value` is that of
-    independence, 1 where a table has one row or one column only. `told` is the share of the
-    label's entropy that the feature tells, 0 to 1, without what any feature of so many bins would
-    seem to tell of so many rows: degrees / (2 rows) (Miller 1955).
+    independence, 1 where a table has one row or one column only. `by_chance` is the information
+    that a feature of such bins would seem to have of a label that is independent of it; without
+    it, `told` is the share of the label's entropy that the feature tells, 0 to 1.
     """
 
     chi_square: float
@@ -24,6 +26,7 @@ class Association:
     p_value: float
     mutual_information: float
     entropy: float
+    by_chance: float
     told: float
 
 
@@ -39,16 +42,21 @@ def association(counts: Counts) -> Association:
     """
     table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if not table.size:
-        return Association(0.0, 0, 1.0, 0.0, 0.0, 0.0)
+        return Association(0.0, 0, 1.0, 0.0, 0.0, 0.0, 0.0)
     classes = table.sum(axis=0) / table.sum()
     entropy = float(-(classes * np.log(classes)).sum())
     if min(table.shape) == 1:
-        return Association(0.0, 0, 1.0, 0.0, entropy, 0.0)
+        return Association(0.0, 0, 1.0, 0.0, entropy, 0.0, 0.0)
     found = chi2_contingency(table)
-    degrees, information = int(found.dof), mutual_information(table)
-    told = max(0.0, information - degrees / (2 * int(table.sum()))) / entropy
+    information, seeming = mutual_information(table), information_by_chance(table)
     return Association(
-        float(found.statistic), degrees, float(found.pvalue), information, entropy, told
+        float(found.statistic),
+        int(found.dof),
+        float(found.pvalue),
+        information,
+        entropy,
+        seeming,
+        max(0.0, information - seeming) / entropy,
     )
 
 
@@ -61,6 +69,32 @@ def mutual_information(counts: Counts) -> float:
     alone = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     there = joint > 0
     return max(0.0, float((joint[there] * np.log(joint[there] / alone[there])).sum()))
+
+
+def information_by_chance(counts: Counts) -> float:
+    """Mean mutual information, in nats, of a label that is independent of bins of these sizes.
+
+    Twice the rows times it is about the degrees of freedom where bins are full (Miller 1955); where
+    they hold a few rows each it is far from that, and the mean over binomial counts is taken.
+
+    Args:
+        counts: `(bins, classes)`; no class is empty.
+    """
+    rows = int(counts.sum())
+    shares = counts.sum(axis=0) / rows
+    sizes, times = np.unique(counts.sum(axis=1), return_counts=True)
+    each = [_of_one_bin(int(size), tuple(shares.tolist())) for size in sizes]
+    return max(0.0, float(np.dot(each, times)) - (len(shares) - 1)) / (2 * rows)
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_one_bin(rows: int, shares: tuple[float, ...]) -> float:
+    """Mean of 2 Σ k ln(k / (n p)) over binomial counts k of n rows, p being shares of classes."""
+    if rows > FULL:
+        return len(shares) - 1 + (sum(1 / p for p in shares) - 1) / (6 * rows)
+    k = np.arange(1, rows + 1)
+    means = [float(binom.pmf(k, rows, p) @ (k * np.log(k / (rows * p)))) for p in shares]
+    return 2 * sum(means)
 
 
 def false_discovery_rate(p_values: list[float]) -> list[float]:

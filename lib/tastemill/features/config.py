@@ -8,10 +8,9 @@ from pydantic import Field, model_validator
 
 from tastemill.config import Section
 
-OWN = {
-    "item": ("category", "price_bucket", "price", "age", "num_categories"),
-    "user": ("age", "gender", "occupation"),
-}  # names of features that no attribute may have
+CATEGORICAL = {"item": ("category", "price_bucket"), "user": ("age", "gender", "occupation")}
+NUMERIC = {"item": ("price", "age", "num_categories"), "user": ()}
+TIME = ("hour", "weekday")
 
 
 class SelectionConfig(Section):
@@ -40,6 +39,20 @@ class SelectionConfig(Section):
     )
 
 
+class CrossConfig(Section):
+    """A combination of categorical features that is a feature of its own."""
+
+    of: tuple[str, ...] = Field(
+        min_length=2, description='Features: ["user_age", "item_category"].'
+    )
+    buckets: int = Field(
+        0,
+        ge=0,
+        le=1 << 20,
+        description="Buckets into which combinations are hashed; 0: they have a vocabulary.",
+    )
+
+
 class FeaturesConfig(Section):
     """What is worked out of behaviour, and how it is judged."""
 
@@ -51,6 +64,12 @@ class FeaturesConfig(Section):
     )
     user_attributes: tuple[str, ...] = Field(
         (), description="Of users.attributes: which are features, beside age, gender, occupation."
+    )
+    crosses: tuple[CrossConfig, ...] = Field(
+        (), description="Combinations of categorical features: [[features.crosses]]."
+    )
+    search_crosses: int = Field(
+        0, ge=0, description="Pairs of features that are looked for beside those, at most."
     )
     prior_events: float = Field(
         10.0, gt=0, description="Events added to a past before a share of it is taken."
@@ -76,10 +95,35 @@ class FeaturesConfig(Section):
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Self:
         for side, names in (("item", self.item_attributes), ("user", self.user_attributes)):
-            twice = _repeated([*OWN[side], *names])
+            twice = _repeated([*CATEGORICAL[side], *NUMERIC[side], *names])
             if twice:
                 raise ValueError(f"{side}_attributes: {', '.join(twice)} would be two features")
+            joined = [name for name in names if ":" in name]
+            if joined:
+                raise ValueError(f"{side}_attributes: {joined[0]}: a colon joins names of crosses")
         return self
+
+    @model_validator(mode="after")
+    def _crosses_are_of_categorical_features(self) -> Self:
+        for cross in self.crosses:
+            unknown = [part for part in cross.of if part not in self.categorical]
+            if unknown:
+                raise ValueError(
+                    f"crosses: {unknown[0]} is no categorical feature; "
+                    f"there are {', '.join(self.categorical)}"
+                )
+            if twice := _repeated(cross.of):
+                raise ValueError(f"crosses: {twice[0]} stands twice in one")
+        if twice := _repeated(":".join(sorted(cross.of)) for cross in self.crosses):
+            raise ValueError(f"crosses: {twice[0]} is there twice")
+        return self
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of all categorical features but crosses."""
+        items = (*CATEGORICAL["item"], *self.item_attributes)
+        users = (*CATEGORICAL["user"], *self.user_attributes)
+        return (*TIME, *(f"item_{name}" for name in items), *(f"user_{name}" for name in users))
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

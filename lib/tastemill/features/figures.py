@@ -1,14 +1,26 @@
 """What was measured and decided as rows of `feature_stats` and `feature_selection`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tastemill.features.bins import mdlp
+from tastemill.features.crosses import Cross
 from tastemill.features.feature import Feature
 from tastemill.features.selection import Decision
 from tastemill.features.tally import Layout, Tally
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A cross, and which share of its combinations share a bucket; None where none is hashed."""
+
+    cross: Cross
+    collisions: float | None
+
+
 CALENDAR = "hour of the day or day of the week (UTC)"
 
 
@@ -45,26 +57,41 @@ def stats_of_numbers(
     return rows
 
 
-def stats_of_indices(names: Sequence[str], layout: Layout, tally: Tally) -> list[Row]:
+def stats_of_indices(
+    names: Sequence[str], crosses: Mapping[str, Crossing], layout: Layout, tally: Tally
+) -> list[Row]:
     """Rows of categorical features, in their order."""
     rows = []
     for place, name in enumerate(names):
         counts = tally.counts[len(layout.edges) + place].sum(axis=1)
-        whose, _, attribute = name.partition("_")
+        cross = crosses.get(name)
+        family, definition = _of_cross(cross) if cross else _of_attribute(name)
         rows.append(
             {
                 "feature": name,
                 "kind": "categorical",
                 "place": place,
-                "family": whose if attribute else "time",
-                "definition": f"{attribute} of the {whose}" if attribute else CALENDAR,
+                "family": family,
+                "definition": definition,
                 "rows": int(counts.sum()),
                 "missing": int(counts[0]),
                 "size": len(counts),
                 "counts": counts.tolist(),
+                "collisions": cross.collisions if cross else None,
             }
         )
     return rows
+
+
+def _of_attribute(name: str) -> tuple[str, str]:
+    whose, _, attribute = name.partition("_")
+    return (whose, f"{attribute} of the {whose}") if attribute else ("time", CALENDAR)
+
+
+def _of_cross(crossing: Crossing) -> tuple[str, str]:
+    buckets = crossing.cross.buckets
+    how = f", hashed into {buckets} buckets" if buckets else ""
+    return "cross", f"each combination of {' and '.join(crossing.cross.parts)}{how}"
 
 
 def selection_rows(decisions: Sequence[Decision]) -> list[Row]:

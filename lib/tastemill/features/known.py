@@ -1,12 +1,13 @@
 """What is known of users and of items whatever they do: their attributes as indices."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from tastemill.features.config import FeaturesConfig
+from tastemill.features.config import CATEGORICAL, FeaturesConfig
+from tastemill.features.crosses import Cross, combinations_met, with_crosses
 from tastemill.features.vocabulary import FIRST, MISSING, fit_vocabulary, with_index
 from tastemill.profiles.items import fit_price_edges, price_bucket
 
@@ -37,6 +38,17 @@ class Known:
     def features(self) -> list[str]:
         """Names of the categorical features."""
         return [f"{self.side}_{name}" for name in self.names]
+
+    def crossed(self, crosses: Sequence[Cross], fitted: DataFrame) -> "Known":
+        """With combinations of its attributes as further attributes.
+
+        Args:
+            crosses: each of attributes of this side.
+            fitted: what `fit_crosses` returned.
+        """
+        table = with_crosses(self.table, "indices", self.features, crosses, fitted)
+        names = (cross.name.removeprefix(f"{self.side}_") for cross in crosses)
+        return replace(self, table=table, names=(*self.names, *names))
 
     def all_of(self, column: str) -> Column:
         """All indices; those of a user or an item that isn't in the table are missing."""
@@ -69,6 +81,11 @@ class Side:
         met = self.table.join(self.met, f"{self.name}_idx")
         return fit_vocabulary(met, self._named(), cfg.max_values, cfg.min_rows)
 
+    def combinations(self, known: Known, crosses: Sequence[Cross]) -> DataFrame:
+        """(feature, of, rows): how often combinations of attributes are met."""
+        met = known.table.join(self.met, known.key)
+        return combinations_met(met, "indices", known.features, crosses)
+
     def known(self, vocabulary: DataFrame) -> Known:
         """The attributes as indices of a vocabulary."""
         table = self.table
@@ -90,7 +107,7 @@ def user_side(users: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
         past: events that are learned from, with user_idx.
         cfg: which attributes.
     """
-    own = {name: F.col(name) for name in ("age", "gender", "occupation")}
+    own = {name: F.col(name) for name in CATEGORICAL["user"]}
     values = {**own, **_attributes(cfg.user_attributes)}
     return Side("user", users, values, _met(past, "user_idx"))
 

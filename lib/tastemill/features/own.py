@@ -5,6 +5,7 @@ import math
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from tastemill.features.config import TIME
 from tastemill.features.feature import Feature
 from tastemill.features.history import DAY
 from tastemill.features.past import Kinds
@@ -12,7 +13,7 @@ from tastemill.features.vocabulary import FIRST, MISSING
 
 HOUR, WEEK = DAY // 24, 7 * DAY
 MONDAY = 4 * DAY  # 1970 began with a Thursday
-CALENDAR = {"hour": FIRST + 24, "weekday": FIRST + 7}  # and how many indices they have
+CALENDAR = dict(zip(TIME, (FIRST + 24, FIRST + 7), strict=True))  # how many indices they have
 
 
 def own_features(kinds: Kinds) -> list[Feature]:

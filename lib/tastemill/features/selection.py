@@ -7,6 +7,7 @@ constant     (almost) all rows lie in one bin
 leak         it tells so much of the label that it must know it
 independent  a test doesn't tell it from chance, corrected for how many are tested
 weak         significant, as anything is in enough rows, but it tells next to nothing
+adds nothing a cross that tells no more than its parts do
 redundant    it goes with a kept feature that tells more
 
 The test is chi-square on rows, and for attributes of items and users one on these (see `units`).
@@ -89,6 +90,7 @@ def select(
         replace(each, reason=_reason(each, counts, cfg))
         for each, counts in zip(decided, tally.counts, strict=True)
     ]
+    decided = _without_needless(decided, numeric, cfg.min_information)
     return _without_redundant(decided, tally.correlations, cfg.max_correlation)
 
 
@@ -116,6 +118,21 @@ def _corrected(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _share(part: Whole, counts: Whole) -> float:
     return float(part.sum() / max(counts.sum(), 1))
+
+
+def _without_needless(decided: list[Decision], numeric: int, least: float) -> list[Decision]:
+    """Crosses have to tell what their parts don't."""
+    told = {each.name: each.found.told for each in decided[numeric:]}
+
+    def checked(each: Decision) -> Decision:
+        parts = each.name.split(":")
+        if not (len(parts) > 1 and each.kept and each.test.alone):
+            return each
+        if each.found.told - sum(told[part] for part in parts) >= least:
+            return each
+        return replace(each, reason="adds nothing to what its parts tell")
+
+    return decided[:numeric] + [checked(each) for each in decided[numeric:]]
 
 
 def _without_redundant(

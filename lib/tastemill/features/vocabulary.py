@@ -34,13 +34,25 @@ def fit_vocabulary(
         .where("value IS NOT NULL")
         .groupBy("feature", "value")
         .agg(F.sum("rows").alias("rows"))
-        .where(F.col("rows") >= min_rows)
     )
-    order = W.partitionBy("feature").orderBy(F.desc("rows"), "value")
+    return most_met(counted, "value", at_most, min_rows)
+
+
+def most_met(counted: DataFrame, value: str, at_most: int, min_rows: int) -> DataFrame:
+    """(feature, value, index, rows) of the values of each feature that are met most.
+
+    Args:
+        counted: (feature, value, rows).
+        value: the column's name.
+        at_most: as for `fit_vocabulary`.
+        min_rows: as for `fit_vocabulary`.
+    """
+    often = counted.where(F.col("rows") >= min_rows)
+    order = W.partitionBy("feature").orderBy(F.desc("rows"), value)
     # Compared as it is, so that Spark keeps the first ones of each partition and sorts no more.
-    ranked = counted.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= at_most)
+    ranked = often.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= at_most)
     index = F.col("rank") + (FIRST - 1)
-    return ranked.select("feature", "value", index.alias("index"), "rows")
+    return ranked.select("feature", value, index.alias("index"), "rows")
 
 
 def with_index(table: DataFrame, name: str, value: Column, vocabulary: DataFrame) -> DataFrame:

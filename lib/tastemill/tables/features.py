@@ -33,9 +33,9 @@ FEATURE_VOCABULARY = Table(
     schema(
         PURPOSE,
         ("feature!", STRING, "name of the feature"),
-        ("value!", STRING, "as the source gives it"),
+        ("value!", STRING, "as the source gives it; of a cross, a JSON array of them"),
         ("index!", INT, "from 2: the value that is met most"),
-        ("rows!", LONG, "events before the cut that meet it"),
+        ("rows!", LONG, "events before the cut that meet it; of a cross of both sides, examples"),
     ),
     keys=("purpose", "feature", "value"),
     slice_by="purpose",
@@ -66,9 +66,11 @@ FEATURE_STATS = Table(
         ("cuts", NUMBERS, "numeric: those of the edges where the label changes (MDLP)"),
         ("size!", INT, "bins, the last for missing values; or indices"),
         ("counts!", T.ArrayType(LONG), "examples in each bin or of each index"),
+        ("collisions", DOUBLE, "hashed cross: share of combinations that share their bucket"),
     ),
     keys=("purpose", "feature"),
     slice_by="purpose",
+    contract=2,
 )
 FEATURE_SELECTION = Table(
     "feature_selection",

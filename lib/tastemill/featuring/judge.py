@@ -1,0 +1,80 @@
+"""All features measured in one pass, and each kept or not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from tastemill.columns import as_array
+from tastemill.features.config import FeaturesConfig
+from tastemill.features.extract import Extracted
+from tastemill.features.figures import Row, selection_rows, stats_of_indices, stats_of_numbers
+from tastemill.features.layout import layout_of
+from tastemill.features.measure import drawn, summary, sums
+from tastemill.features.selection import select
+from tastemill.features.tally import taken_apart
+from tastemill.featuring.categories import Categories
+from tastemill.tables import FEATURE_SELECTION, FEATURE_STATS, Table
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows of `feature_stats` and of `feature_selection`, but for the purpose."""
+
+    stats: DataFrame
+    selection: DataFrame
+    summary: str
+
+
+def judge(
+    rows: DataFrame,
+    made: Extracted,
+    categories: Categories,
+    cfg: FeaturesConfig,
+) -> Judged:
+    """Measure all features and decide which are kept.
+
+    What reaches the driver grows with the features and their bins, not with the rows.
+
+    Args:
+        rows: of the table `features`, those that models learn from; one at least.
+        made: the features in them.
+        categories: the categorical ones among them.
+        cfg: bins and gates.
+    """
+    measured = [row.asDict() for row in summary(rows).orderBy("feature").drop("feature").collect()]
+    num_rows = measured[0]["rows"]
+    sample = rows.where(drawn(num_rows, cfg.sample_rows, cfg.seed)).select("numeric", "label")
+    table = sample.toArrow().combine_chunks()
+    layout = layout_of(
+        as_array(table["numeric"].combine_chunks(), "numeric", gaps=True),
+        table["label"].to_numpy(),
+        [(row["low"], row["high"]) for row in measured],
+        categories.sizes,
+        num_bins=cfg.num_bins,
+        rows=num_rows,
+    )
+    counted = sums(rows, layout).toArrow()
+    vector = np.zeros(sum(layout.parts), dtype=np.int64)
+    vector[counted["place"].to_numpy()] = counted["amount"].to_numpy()
+    tally = taken_apart(layout, vector)
+    names = [*(feature.name for feature in made.numeric), *made.categorical]
+    stats = [
+        *stats_of_numbers(made.numeric, measured, layout, tally),
+        *stats_of_indices(made.categorical, categories.crossings, layout, tally),
+    ]
+    tests = categories.tests.of(made, [c.cross for c in categories.crossings.values()])
+    chosen = select(names, tally, tests, cfg.selection)
+    return Judged(
+        _frame(rows.sparkSession, stats, FEATURE_STATS),
+        _frame(rows.sparkSession, selection_rows(chosen), FEATURE_SELECTION),
+        f"{sum(each.kept for each in chosen)} of {len(chosen)} features kept",
+    )
+
+
+def _frame(spark: SparkSession, rows: list[Row], table: Table) -> DataFrame:
+    """Rows of a table whose slice is still to be named."""
+    return spark.createDataFrame(
+        rows, T.StructType([f for f in table.schema if f.name != table.slice_by])
+    )

@@ -1,0 +1,55 @@
+"""What the features of a pass are made of: the past, users and items."""
+
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.features.known import Side, item_side, user_side
+from tastemill.features.past import Kinds
+from tastemill.tables import ITEM_INDEX, ITEMS, USER_INDEX, USERS
+
+
+def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
+    """What the past is told apart by: its most frequent types, and what is configured.
+
+    Args:
+        past: events that features see.
+        cfg: windows, attributes and the like.
+        as_of: the end of the past.
+    """
+    counted = past.groupBy("event_type").count().orderBy(F.desc("count"), "event_type")
+    types = [row["event_type"] for row in counted.limit(cfg.features.max_types).collect()]
+    return Kinds(
+        as_of=as_of,
+        types=tuple(sorted(types)),
+        days=tuple(sorted(set(cfg.features.windows_days))),
+        prior=cfg.features.prior_events,
+        attributes=("category", "price_bucket", *cfg.features.item_attributes),
+        num_categories=cfg.profiles.num_categories,
+        ordered=not cfg.dataset.allow_missing_time,
+    )
+
+
+def sides(warehouse: Warehouse, cfg: Config, learned: DataFrame, as_of: datetime) -> list[Side]:
+    """Users and items with what was known of them.
+
+    Args:
+        warehouse: with users, items and their indexes.
+        cfg: which attributes.
+        learned: events that are learned from.
+        as_of: what the source changed later isn't known yet, and missing.
+    """
+    users = warehouse.read(USER_INDEX).join(warehouse.read_or_empty(USERS), "user_id", "left")
+    items = warehouse.read(ITEM_INDEX).join(warehouse.read_or_empty(ITEMS), "item_id", "left")
+    users, items = _known_by(users, as_of), _known_by(items, as_of)
+    return [user_side(users, learned, cfg.features), item_side(items, learned, cfg.features)]
+
+
+def _known_by(rows: DataFrame, as_of: datetime) -> DataFrame:
+    known = F.col("updated_at").isNull() | (F.col("updated_at") <= F.lit(as_of))
+    keys = ("user_id", "user_idx", "item_id", "item_idx")
+    told = [F.when(known, F.col(name)).alias(name) for name in rows.columns if name not in keys]
+    return rows.select(*(name for name in rows.columns if name in keys), *told)
