@@ -15,6 +15,7 @@ from tastemill.report.contents.data import (
     Activity,
     Bin,
     EventType,
+    Expected,
     Known,
     Quarantine,
     Rejected,
@@ -58,6 +59,10 @@ SHAPE = Shape(
     tail=Tail(100, ((0.01, 0.23), (0.1, 0.61), (0.2, 0.75), (1.0, 1.0))),
     known={"events": (Known("value", 7, 12_345),), "users": (), "items": (Known("price", 1, 4),)},
 )
+EXPECTED = (
+    Expected("events", "value", "range", "at least 1 in 100.00%", "99.1%", False),
+    Expected("events", "event_id", "unique", "no two rows alike", "100%", True),
+)
 QUARANTINE = Quarantine(655, (Rejected("item_id_missing", 655, '{"user": 7}', "a.csv", 9),))
 CARD = Card("7", {"age": "35-44"}, {"num_events": 12.0}, {"view": 9, "buy": 3}, ((None, 1.0),))
 PROFILES = Profiles(
@@ -88,6 +93,7 @@ FULL = ReportData(
     versions=(TableVersions("examples[backtest]", (3,), ()),),
     shape=SHAPE,
     quarantine=QUARANTINE,
+    expectations=EXPECTED,
     profiles=PROFILES,
     comparison=COMPARISON,
 )
@@ -99,6 +105,7 @@ HEADINGS = {
     "profiles": "What users are like",
     "shape": "The data",
     "quarantine": "What was put aside",
+    "expectations": "What the data was expected to be like",
     "curves": "Training",
     "models": "Models",
     "stages": "Stages",
@@ -225,6 +232,7 @@ def test_text_is_escaped_wherever_it_comes_from() -> None:
                 types=(EventType(EVIL, 1, 1, 1.0, None, None),),
                 timeline=Timeline("day", DAYS[:1], ((EVIL, (1,)), (None, (1,)))),
             ),
+            expectations=(Expected(EVIL, EVIL, EVIL, EVIL, EVIL, False),),
             quarantine=Quarantine(1, (Rejected(EVIL, 1, EVIL, EVIL, None),)),
             stages=(Stage(EVIL, EVIL, "failed", 1, 1.0, EVIL),),
             versions=(TableVersions(EVIL, (1,), (2,)),),
@@ -442,3 +450,11 @@ def test_numbers_read_well() -> None:
     assert [numbers.parameter(v) for v in (0.1, 3, "a", None, [1, 2])] == [
         *("0.1", "3", '"a"', "null", "[1, 2]"),
     ]
+
+
+def test_expectations_that_do_not_hold_are_counted_and_marked() -> None:
+    page = render(ReportData(OVERVIEW, expectations=EXPECTED))
+    assert "2 expectations under" in page
+    assert "1 don’t hold" in page
+    assert page.count("<b>no</b>") == 1
+    assert "all hold" in render(ReportData(OVERVIEW, expectations=EXPECTED[1:]))

@@ -1,6 +1,7 @@
 """Writes conf/README.md from the models: python -m tastemill.config.docs > conf/README.md."""
 
-from typing import get_args
+from collections.abc import Iterator
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -43,11 +44,20 @@ def _section(name: str) -> str:
     if name == "source":
         return page  # `_mappings` has its parts
     for key, field in model.model_fields.items():
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                title = f"{name}.{key}" if part is field.annotation else f"[{name}.{key}]"
-                page += _keys(f"### [{title}]", part, ())
+        for part in _models(field.annotation):
+            of_each = ".NAME" if get_origin(field.annotation) is dict else ""
+            title = f"{name}.{key}{of_each}"
+            title = title if part is field.annotation else f"[{title}]"
+            page += _keys(f"### [{title}]", part, ())
     return page
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in the type of a field, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _mappings() -> str:

@@ -25,6 +25,7 @@ from tastemill.evaluation.config import EvaluationConfig
 from tastemill.examples import ExamplesConfig
 from tastemill.features.config import FeaturesConfig
 from tastemill.profiles.config import ProfilesConfig
+from tastemill.quality.config import QualityConfig
 from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
 from tastemill.sources.config import IngestConfig
@@ -44,6 +45,7 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     profiles: ProfilesConfig = ProfilesConfig()
     examples: ExamplesConfig = ExamplesConfig()
+    quality: QualityConfig = QualityConfig()
     features: FeaturesConfig = FeaturesConfig()
     baselines: BaselinesConfig = BaselinesConfig()
     als: AlsConfig = AlsConfig()

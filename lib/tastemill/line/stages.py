@@ -22,6 +22,7 @@ BACKTEST = (
     "ingest",
     "build_profiles",
     "build_examples",
+    "check_quality",
     "train_baselines",
     "train_als",
     "train_deep",
@@ -66,7 +67,8 @@ class Plan:
         return self._split(cfg)[0]
 
     def _split(self, cfg: Config) -> tuple[list[Stage], list[Stage]]:
-        wanted = [("backtest", name) for name in BACKTEST]
+        gated = bool(cfg.quality.tables)
+        wanted = [("backtest", name) for name in BACKTEST if name != "check_quality" or gated]
         if cfg.run.refit:
             wanted += [("production", name) for name in PRODUCTION if _serves(name, cfg)]
         wanted = [entry for entry in wanted if entry[1] not in self.leave_out]

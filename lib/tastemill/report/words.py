@@ -22,6 +22,7 @@ SECTIONS = (
     ("profiles", "Profiles", "What users are like", "profiles"),
     ("data", "Data", "The data", "shape"),
     ("quarantine", "Quarantine", "What was put aside", "quarantine"),
+    ("expected", "Expected", "What the data was expected to be like", "expectations"),
     ("training", "Training", "Training", "curves"),
     ("models", "Models", "Models", "models"),
     ("stages", "Stages", "Stages", "stages"),

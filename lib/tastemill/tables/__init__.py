@@ -17,6 +17,7 @@ from tastemill.tables.models import (
     USER_FACTORS,
 )
 from tastemill.tables.profiles import CATEGORY_SLOTS, EXAMPLES, ITEM_PROFILES, USER_PROFILES
+from tastemill.tables.quality import QUALITY
 from tastemill.tables.raw import (
     CATEGORY_INDEX,
     EVENTS,
@@ -45,6 +46,7 @@ ALL: tuple[Table, ...] = (
     USER_PROFILES,
     ITEM_PROFILES,
     EXAMPLES,
+    QUALITY,
     FEATURE_VOCABULARY,
     FEATURES,
     FEATURE_STATS,
@@ -85,6 +87,7 @@ __all__ = [
     "LEASES",
     "METRICS",
     "MODELS",
+    "QUALITY",
     "QUARANTINE",
     "RECOMMENDATIONS",
     "RELATIONS",

@@ -5,7 +5,7 @@ A module for each part of the page: `quality`, `people`, `data`, `run`, as in `r
 
 from dataclasses import dataclass
 
-from tastemill.report.contents.data import Quarantine, Shape
+from tastemill.report.contents.data import Expected, Quarantine, Shape
 from tastemill.report.contents.people import Lists, Profiles
 from tastemill.report.contents.quality import Comparison, MetricsTable, Prediction
 from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
@@ -26,5 +26,6 @@ class ReportData:
     profiles: Profiles | None = None
     shape: Shape | None = None
     quarantine: Quarantine | None = None
+    expectations: tuple[Expected, ...] = ()
     stages: tuple[Stage, ...] = ()
     versions: tuple[TableVersions, ...] = ()

@@ -103,3 +103,15 @@ class Quarantine:
 
     rows: int
     reasons: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One expectation of a table, what was found in words, and whether it holds."""
+
+    table: str
+    column: str
+    check: str
+    expected: str
+    found: str
+    holds: bool

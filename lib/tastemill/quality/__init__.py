@@ -1,0 +1,1 @@
+"""What tables are expected to be like, measured in one pass each, and held against it."""

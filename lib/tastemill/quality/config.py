@@ -1,0 +1,62 @@
+"""Settings of the quality gate."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from tastemill.config.sections import Section
+
+
+class Expectation(Section):
+    """What is expected of one column, or of several together."""
+
+    column: str = Field("", description="The column that the keys below but unique are about.")
+    unique: tuple[str, ...] = Field((), description="Columns that no two rows have alike.")
+    known: float | None = Field(
+        None, ge=0, le=1, description="Smallest share of rows in which the column isn't null."
+    )
+    at_least: float | None = Field(None, description="Smallest value.")
+    at_most: float | None = Field(None, description="Largest value.")
+    one_of: tuple[str, ...] = Field((), description="Values there are.")
+    share: float = Field(
+        1.0, ge=0, le=1, description="Of the known values, which share keeps to these three."
+    )
+    fresh_days: float | None = Field(
+        None, gt=0, description="Days since the newest time at most, when it is checked."
+    )
+    max_psi: float | None = Field(
+        None, gt=0, description="Largest population stability index against the last run: 0.2."
+    )
+    max_ks: float | None = Field(
+        None, gt=0, le=1, description="Largest Kolmogorov-Smirnov distance from the last run."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        of_column = (self.known, self.at_least, self.at_most, self.fresh_days, *self._drift)
+        wants_column = bool(self.one_of) or any(value is not None for value in of_column)
+        if wants_column != bool(self.column):
+            raise ValueError("an expectation of a column names it, and what is expected of it")
+        if not self.column and not self.unique:
+            raise ValueError("expects nothing: name a column, or unique columns")
+        return self
+
+    @property
+    def _drift(self) -> tuple[float | None, float | None]:
+        return self.max_psi, self.max_ks
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the column is held against what it was in the last run."""
+        return any(value is not None for value in self._drift)
+
+
+class QualityConfig(Section):
+    """What tables are expected to be like before anything is trained on them."""
+
+    on_failure: Literal["fail", "warn"] = Field(
+        "fail", description="Whether the line stops where an expectation doesn't hold."
+    )
+    tables: dict[str, tuple[Expectation, ...]] = Field(
+        default_factory=dict, description="By table: [[quality.tables.events]]."
+    )

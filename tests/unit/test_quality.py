@@ -1,0 +1,61 @@
+"""Expectations: which make sense, and how far a column has moved."""
+
+import math
+
+import pytest
+from pydantic import ValidationError
+from scipy.stats import ks_2samp
+
+from tastemill.config.load import Request, load_config
+from tastemill.line.stages import Plan
+from tastemill.quality.config import Expectation
+from tastemill.quality.drift import Bins, ks, psi
+
+EDGES = (1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"column": "value"},
+        {"known": 0.5},
+        {"column": "value", "known": 1.5},
+        {"column": "value", "max_psi": 0.0},
+        {"column": "value", "unique": ["event_id"]},
+        {"column": "value", "min": 1.0},
+    ],
+)
+def test_what_expects_nothing_or_too_much_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Expectation.model_validate(values)
+
+
+def test_the_gate_is_part_of_a_line_that_expects_something() -> None:
+    settings = ("quality.tables.events=[{unique=['event_id']}]",)
+    without, gated = (load_config(Request("movielens-1m", settings=s)) for s in ((), settings))
+    names = [name for _, name in Plan().stages(gated)]
+    assert names.index("check_quality") == names.index("train_baselines") - 1
+    assert names.count("check_quality") == 1
+    names.remove("check_quality")
+    assert names == [name for _, name in Plan().stages(without)]
+
+
+def test_the_index_by_hand() -> None:
+    before, now = Bins(EDGES, (50, 30, 20, 0, 0)), Bins(EDGES, (25, 30, 45, 0, 0))
+    by_hand = 0.25 * math.log(2) + 0.25 * math.log(45 / 20)
+    assert psi(before, now) == pytest.approx(by_hand)
+    assert psi(before, Bins(EDGES, (5, 3, 2, 0, 0))) == 0  # fewer rows, the same shares
+    # A bin that was empty counts as a ten-thousandth.
+    some = psi(Bins(EDGES, (100, 0, 0, 0, 0)), Bins(EDGES, (90, 10, 0, 0, 0)))
+    assert some == pytest.approx(0.1 * math.log(1 / 0.9) + (0.1 - 1e-4) * math.log(1_000))
+    assert psi(Bins(EDGES, (9, 0, 0, 0, 1)), Bins(EDGES, (5, 0, 0, 0, 5))) > 0.5  # more missing
+
+
+def test_the_distance_is_scipys_where_bins_tell_all() -> None:
+    before, now = (50, 30, 20, 0), (25, 30, 40, 5)
+    one, other = ([n for n, times in enumerate(c) for _ in range(times)] for c in (before, now))
+    expected = ks_2samp(one, other).statistic
+    assert ks(Bins(EDGES, (*before, 7)), Bins(EDGES, (*now, 0))) == pytest.approx(expected)
+    nothing = Bins(EDGES, (0, 0, 0, 0, 0))
+    assert ks(nothing, nothing) == psi(nothing, nothing) == 0
