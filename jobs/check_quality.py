@@ -7,12 +7,14 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from tastemill import job, tables
+from tastemill import job, passes, tables
 from tastemill.config.load import Config
+from tastemill.delta import Warehouse
 from tastemill.errors import DataError, UsageError, did_you_mean
-from tastemill.gate import check_table
+from tastemill.gate import account_of, check_columns, keep
+from tastemill.tables import Table
 
 SECTIONS = ("dataset", "quality")
 INPUTS = (
@@ -32,33 +34,57 @@ log = logging.getLogger("tastemill")
 
 def inputs(cfg: Config) -> dict[str, str]:
     """The day, where something has to be new: it may have become too old."""
-    expected = (each for of_table in cfg.quality.tables.values() for each in of_table)
-    is_timed = any(each.fresh_days is not None for each in expected)
+    is_timed = any(each.fresh_days for of_table in cfg.quality.tables.values() for each in of_table)
     return {"today": str(datetime.now(UTC).date())} if is_timed else {}
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
-    """Rewrite what was found of each table, then stop or warn."""
+    """Measure every table, rewrite what was found, then stop or warn."""
     warehouse = job.open_warehouse(spark, cfg)
-    known = {table.name: table for table in INPUTS}
-    if unknown := [name for name in cfg.quality.tables if name not in known]:
-        fix = did_you_mean(unknown[0], known)
-        raise UsageError(f"[quality.tables] {unknown[0]}", expected=", ".join(known), fix=fix)
-    failed, count = [], 0
-    for name, expected in cfg.quality.tables.items():
-        found = check_table(warehouse, known[name], expected, cfg.run.run_id)
-        failed += [verdict.words for verdict in found if not verdict.holds]
-        count += len(found)
-    detail = f"{len(failed)} of {count} expectations don't hold"
-    if failed and cfg.quality.on_failure == "fail":
+    wanted = {_named(name): expected for name, expected in cfg.quality.tables.items()}
+    for table, expected in wanted.items():
+        check_columns(table, expected)
+    accounts = [
+        account_of(warehouse, table, _slice(warehouse, cfg, table), expected)
+        for table, expected in wanted.items()
+    ]
+    verdicts = [verdict for account in accounts for verdict in account.verdicts]
+    failed = [verdict.words for verdict in verdicts if not verdict.holds]
+    stops = bool(failed) and cfg.quality.on_failure == "fail"
+    for account in accounts:
+        keep(warehouse, account, cfg.run.run_id, accepted=not stops)
+    detail = f"{len(failed)} of {len(verdicts)} expectations don't hold"
+    if stops:
         raise DataError(
             f"{detail}: {failed[0]}",
             found="; ".join(failed[1:]),
-            fix='mend the data, or [quality] in the dataset\'s TOML; on_failure = "warn" goes on',
+            fix="mend the data or [quality] in the dataset's TOML; or accept them once with "
+            "--set quality.on_failure=warn",
         )
     for words in failed:
         log.warning("%s", words)
-    return job.JobResult(count, detail=detail if failed else "")
+    return job.JobResult(len(verdicts), detail=detail if failed else "")
+
+
+def _named(name: str) -> Table:
+    known = {table.name: table for table in INPUTS}
+    if name not in known:
+        fix = did_you_mean(name, known)
+        raise UsageError(f"[[quality.tables.{name}]]", expected=", ".join(known), fix=fix)
+    return known[name]
+
+
+def _slice(warehouse: Warehouse, cfg: Config, table: Table) -> DataFrame:
+    """What the pass goes on with of a table."""
+    rows = warehouse.read_or_empty(table)
+    match table.slice_by:
+        case "ds":
+            moment = passes.times_of(warehouse, cfg).of(cfg.run.purpose)
+            return rows.where(rows[table.slice_by] == str(moment.date()))
+        case "purpose":
+            return rows.where(rows[table.slice_by] == cfg.run.purpose)
+        case _:
+            return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:

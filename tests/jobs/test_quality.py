@@ -69,15 +69,17 @@ def test_each_expectation_is_measured(spark: SparkSession, place: Path) -> None:
     assert result.rows == 6
     assert result.detail == "1 of 6 expectations don't hold"
     rows = found(Warehouse(spark, str(place), "movielens-100k"))
-    value = {key: row["found"] for key, row in rows.items()}
-    assert value["value", "known"] == 0.95
-    assert value["value", "range"] == pytest.approx(18 / 19)
-    assert value["event_type", "one_of"] == value["event_id", "unique"] == 1
-    assert value["user_id, item_id", "unique"] == 0.9
-    assert value["event_time", "fresh"] == (NOW - timedelta(days=2)).timestamp()
-    assert {key for key, row in rows.items() if not row["holds"]} == {
-        ("user_id, item_id", "unique")
+    value = {key: (row["found"], row["broken"]) for key, row in rows.items()}
+    assert value == {
+        ("value", "known"): (0.95, 1),
+        ("value", "range"): (pytest.approx(18 / 19), 1),
+        ("event_type", "one_of"): (1, 0),
+        ("event_time", "fresh"): ((NOW - timedelta(days=2)).timestamp(), None),
+        ("user_id, item_id", "unique"): (0.9, 2),
+        ("event_id", "unique"): (1, 0),
     }
+    failed = [key for key, row in rows.items() if not row["holds"]]
+    assert failed == [("user_id, item_id", "unique")]
     assert {row["rows"] for row in rows.values()} == {20}
 
 
@@ -88,7 +90,7 @@ def test_a_line_stops_and_says_what_was_found(
     with pytest.raises(DataError, match="2 of 2 expectations don't hold") as error:
         check_quality.run(spark, config(place, *expected))
     words = str(error.value)
-    assert "events.value: range: expected at most 5 in 100.00%, found 94.7368%" in words
+    assert "events.value: range: expected at most 5 in all rows, found 1 otherwise" in words
     assert f"found {NOW - timedelta(days=2):%Y-%m-%d %H:%M}" in words
     with caplog.at_level(logging.WARNING, "tastemill"):
         check_quality.run(spark, config(place, *expected, on_failure="warn"))
@@ -106,35 +108,69 @@ def test_what_has_to_be_new_is_looked_at_every_day(place: Path) -> None:
 def test_a_column_that_drifts_is_held_against_the_last_run_that_was_accepted(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    cfg = config(tmp_path, "{column='value', max_psi=0.2, max_ks=0.3}")
+    drift = "{column='value', max_psi=0.2, max_ks=0.3}"
+    cfg = config(tmp_path, drift)
     warehouse = filled(spark, tmp_path, [event(n) for n in range(50)])
     check_quality.run(spark, cfg)
     first = found(warehouse)
     assert {row["found"] for row in first.values()} == {None}
     assert sum(first["value", "psi"]["counts"]) == 50
     filled(spark, tmp_path, [event(n) for n in range(50, 60)])
-    check_quality.run(spark, cfg)
+    # What else is wrong of a run keeps it from being a measure for the next.
+    with pytest.raises(DataError, match="1 of 3"):
+        check_quality.run(spark, config(tmp_path, drift, "{unique=['item_id']}"))
     alike = found(warehouse)
     assert alike["value", "psi"]["found"] == pytest.approx(0.0)
-    assert sum(alike["value", "psi"]["counts"]) == 60
+    assert sum(alike["value", "psi"]["counts"]) == 50
+    check_quality.run(spark, cfg)
+    assert sum(found(warehouse)["value", "psi"]["counts"]) == 60
     filled(spark, tmp_path, [event(n, value=5.0) for n in range(100, 200)])
-    for _ in range(2):  # a run that was refused is no measure for the next
+    for _ in range(2):  # nor does a drift
         with pytest.raises(DataError, match="value: psi: expected"):
             check_quality.run(spark, cfg)
-        drifted = found(warehouse)
-        assert not drifted["value", "ks"]["holds"]
-        # A fifth was 5.0 and now 112 of 160.
-        assert drifted["value", "ks"]["found"] == pytest.approx(112 / 160 - 1 / 5)
-        assert sum(drifted["value", "psi"]["counts"]) == 60
+        # A fifth was 5.0 and now 112 of 160 are.
+        distance = found(warehouse)["value", "ks"]
+        assert not distance["holds"]
+        assert distance["found"] == pytest.approx(112 / 160 - 1 / 5)
+        assert sum(distance["counts"]) == 60
+    assert check_quality.run(spark, config(tmp_path, drift, on_failure="warn")).detail
+    assert not check_quality.run(spark, cfg).detail  # it was accepted, once
 
 
-def test_an_empty_table_has_nothing_new(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_empty_table_has_nothing_new_and_is_no_measure(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     warehouse = filled(spark, tmp_path, [])
     expected = ("{column='value', known=1.0, at_least=1, max_psi=0.1}", "{unique=['event_id']}")
     check_quality.run(spark, config(tmp_path, *expected))
     assert {row["found"] for row in found(warehouse).values()} == {None}
     with pytest.raises(DataError, match="fresh: expected newest 1 days old at most, found nothing"):
         check_quality.run(spark, config(tmp_path, "{column='event_time', fresh_days=1}"))
+    filled(spark, tmp_path, [event(n) for n in range(5)])
+    check_quality.run(spark, config(tmp_path, *expected))
+    assert sum(found(warehouse)["value", "psi"]["counts"]) == 5
+
+
+def test_of_profiles_those_of_the_pass_are_asked(spark: SparkSession, tmp_path: Path) -> None:
+    warehouse = filled(spark, tmp_path, [event(n) for n in range(5)])
+    days = (NOW.date() - timedelta(days=9), NOW.date())
+    profiles = [
+        {
+            **dict.fromkeys(("num_events", "num_events_7d", "num_events_30d", "num_events_90d"), 3),
+            **dict.fromkeys(("num_active_days", "num_sessions"), 3),
+            **{"ds": day, "as_of": NOW, "user_id": "u", "user_idx": 0, "interests": [0.0]},
+            **{"user_vector": [0.0], "num_events_by_type": {"rating": 3}, "visits_per_week": 1.5},
+        }
+        for day in days
+    ]
+    rows = [tuple(row.get(name) for name in tables.USER_PROFILES.columns) for row in profiles]
+    frame = spark.createDataFrame(rows, tables.USER_PROFILES.schema)
+    warehouse.overwrite_slice(tables.USER_PROFILES, frame, *map(str, days))
+    cfg = config(tmp_path, "{unique=['user_id']}", table="user_profiles")
+    times = {"cut": NOW, "valid_from": NOW - timedelta(days=1), "as_of": NOW + timedelta(days=1)}
+    cfg = cfg.model_copy(update={"run": cfg.run.model_copy(update=times)})
+    check_quality.run(spark, cfg)
+    assert found(warehouse)["user_id", "unique"]["rows"] == 1
 
 
 @pytest.mark.parametrize(
@@ -142,7 +178,10 @@ def test_an_empty_table_has_nothing_new(spark: SparkSession, tmp_path: Path) -> 
     [
         ("{column='vale', known=1.0}", "events", "did you mean value?"),
         ("{unique=['event_ids']}", "events", "did you mean event_id?"),
-        ("{column='user_id', max_psi=0.1}", "events", "a column of numbers"),
+        ("{column='user_id', max_psi=0.1}", "events", "numeric"),
+        ("{column='event_type', at_least=1}", "events", "found: string"),
+        ("{column='value', fresh_days=1}", "events", "timestamp or date"),
+        ("{unique=['attributes']}", "items", "found: a map"),
         ("{unique=['event_id']}", "event", "did you mean events?"),
     ],
 )

@@ -9,6 +9,7 @@ from scipy.stats import chi2_contingency
 from sklearn.metrics import mutual_info_score
 
 from tastemill.features.association import (
+    _of_one_count,
     association,
     false_discovery_rate,
     information_by_chance,
@@ -66,6 +67,15 @@ def test_information_by_chance(shares: tuple[float, ...], rows_in_a_bin: int) ->
     mean = np.mean([association(counts).mutual_information for counts in drawn])
     foreseen = np.mean([information_by_chance(counts) for counts in drawn])
     assert foreseen == pytest.approx(mean, rel=0.05)
+
+
+@pytest.mark.parametrize("rare", [1e-3, 1e-5])
+def test_information_by_chance_of_a_rare_class_changes_smoothly(rare: float) -> None:
+    shares = np.array([rare, 0.3, 0.7 - rare])
+    sizes = (100, 400, 499, 500, 501, 502, 1_000, 5_000, 50_000)
+    found = [sum(_of_one_count(rows, p) for p in shares) for rows in sizes]
+    assert max(found[2:6]) - min(found[2:6]) < 0.02
+    assert all(1 < each < 2.5 for each in found)
 
 
 def test_corrected_for_how_many_there_are() -> None:

@@ -7,12 +7,21 @@ import pyarrow as pa
 import pytest
 
 from tastemill.features import search as module
-from tastemill.features.association import Association, association
-from tastemill.features.search import Gain, search
-from tastemill.features.together import SUMS, Choice, Tables, _counts, associations, buckets_of
+from tastemill.features.association import association
+from tastemill.features.search import Gain, Search
+from tastemill.features.together import (
+    STEPS,
+    SUMS,
+    Choice,
+    Counted,
+    Tables,
+    _counts,
+    buckets_of,
+    steps_of,
+    tables_of,
+)
 
 ROWS = 20_000
-GAIN = Gain(ROWS, 0.01)
 HOUR, KIND, SHADE, TASTE, MOOD, NOISE = range(6)
 PAIRS = [(a, b) for a in (HOUR, KIND, SHADE) for b in (TASTE, MOOD, NOISE)]
 Rows = tuple[np.ndarray, np.ndarray]
@@ -38,47 +47,56 @@ class Passes:
     def __init__(self, rows: Rows) -> None:
         self.categorical, self.label = rows
         self.sizes = tuple(int(column.max()) + 1 for column in self.categorical.T)
+        self.edges = np.unique(self.label)[1:]
         self.asked: list[int] = []
 
-    def __call__(self, choices: Sequence[Choice]) -> dict[Choice, Association]:
-        self.asked.append(len(choices))
-        tables = Tables(tuple(choices), self.sizes, np.unique(self.label)[1:])
+    def __call__(self, what: Counted) -> np.ndarray:
+        self.asked.append(what.shape[0])
         columns = {"categorical": list(self.categorical.astype(np.int32)), "label": self.label}
         batch = pa.RecordBatch.from_pydict(columns)
-        (found,) = _counts(tables)([batch.slice(0, 7_000), batch.slice(7_000)])
+        (found,) = _counts(what)([batch.slice(0, 7_000), batch.slice(7_000)])
         assert found.schema.names == [column.split()[0] for column in SUMS.split(", ")]
         places, amounts = (found.column(name).to_numpy() for name in found.schema.names)
-        return associations(tables, places, amounts)
+        return tables_of(what, places, amounts)
+
+    def told(self, *choices: Choice) -> list[float]:
+        found = self(Tables(choices, self.sizes, self.edges))
+        return [association(counts).told for counts in found]
+
+    def best(
+        self, pairs: Sequence[Choice], budget: int, least: float = 1e-3, gain: Gain | None = None
+    ) -> dict[Choice, float]:
+        gain = gain or Gain(len(self.label), 0.01)
+        return Search(self, gain, self.sizes, self.edges).best(pairs, budget, least)
 
 
 def test_planted_pairs_are_found_and_their_echo_is_not(rows: Rows) -> None:
     ask = Passes(rows)
-    found = search(PAIRS, ask, GAIN, budget=4, least=1e-3)
+    found = ask.best(PAIRS, budget=4)
     assert list(found) == [(KIND, TASTE), (HOUR, MOOD)]
-    echo = ask([(SHADE, TASTE)])[SHADE, TASTE]
-    assert echo.told > found[HOUR, MOOD]  # but nothing that isn't told
-    assert len(ask.asked) <= 1 + 2 + 1
+    assert len(ask.asked) <= 1 + 2
+    (echo,) = ask.told((SHADE, TASTE))
+    assert echo > found[HOUR, MOOD]  # but nothing that isn't told
 
 
 def test_two_features_that_tell_apart_are_no_pair(rows: Rows) -> None:
-    alone = Passes(rows)([(HOUR,), (NOISE,), (HOUR, NOISE)])
-    assert min(found.told for found in alone.values()) > 0.005
-    assert search([(HOUR, NOISE)], Passes(rows), GAIN, budget=1, least=1e-3) == {}
+    assert min(Passes(rows).told((HOUR,), (NOISE,), (HOUR, NOISE))) > 0.005
+    assert Passes(rows).best([(HOUR, NOISE)], budget=1) == {}
 
 
 def test_a_budget_is_kept_and_costs_a_pass_each(rows: Rows) -> None:
     ask = Passes(rows)
-    assert list(search(PAIRS, ask, GAIN, budget=1, least=1e-3)) == [(KIND, TASTE)]
+    assert list(ask.best(PAIRS, budget=1)) == [(KIND, TASTE)]
     assert ask.asked == [6 + len(PAIRS)]
-    assert search(PAIRS, ask, GAIN, budget=0, least=1e-3) == {}
-    assert search([], ask, GAIN, budget=3, least=1e-3) == {}
+    assert ask.best(PAIRS, budget=0) == {}
+    assert ask.best([], budget=3) == {}
 
 
 def test_pairs_beyond_the_rivals_of_a_pass_get_their_turn(
     rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RIVALS", 1)
-    found = search(PAIRS, Passes(rows), GAIN, budget=4, least=1e-3)
+    found = Passes(rows).best(PAIRS, budget=4)
     assert list(found) == [(KIND, TASTE), (HOUR, MOOD)]
 
 
@@ -96,7 +114,7 @@ def test_noise_of_many_values_gains_nothing(size: int, chance: float) -> None:
     """A few rows in each bucket: their information by chance is far from degrees / (2 rows)."""
     for seed in range(10):
         rows = of_noise(size, chance)(np.random.default_rng(seed))
-        assert search([(0, 1)], Passes(rows), Gain(ROWS, 0.01 / 40), budget=1, least=0.0) == {}
+        assert Passes(rows).best([(0, 1)], 1, least=0.0, gain=Gain(ROWS, 0.01 / 40)) == {}
 
 
 def test_another_name_of_a_feature_is_an_echo_however_many_are_asked_about() -> None:
@@ -106,15 +124,40 @@ def test_another_name_of_a_feature_is_an_echo_however_many_are_asked_about() -> 
     others = random.integers(0, 6, (ROWS, 30))
     columns = np.column_stack([kind, (kind * 7) % 150, taste, others])
     pairs = [(a, b) for a in (0, 1, *range(3, 18)) for b in (2, *range(18, 33))]
-    found = search([tuple(sorted(p)) for p in pairs], Passes((columns, label)), GAIN, 3, 1e-3)
+    found = Passes((columns, label)).best([tuple(sorted(p)) for p in pairs], budget=3)
     assert len({(0, 2), (1, 2)} & set(found)) == 1
 
 
-def test_what_is_told_is_that_of_the_exact_table(rows: Rows) -> None:
+@pytest.mark.parametrize("size", [30, 300])
+def test_a_second_pair_of_many_values_is_found(size: int) -> None:
+    """Four features of 300 values have more combinations than there are rows."""
+    random, rows = np.random.default_rng(8), 200_000
+    columns = random.integers(0, size, (rows, 5))
+    kind, brand, taste, mood, _ = columns.T
+    alike, too = (kind % 5 == taste % 5), (brand % 4 == mood % 4)
+    label = (random.random(rows) < 0.1 + 0.3 * alike + 0.25 * too).astype(np.float64)
+    pairs = [(item, user) for item in (0, 1) for user in (2, 3, 4)]
+    assert list(Passes((columns, label)).best(pairs, budget=4)) == [(0, 2), (1, 3)]
+
+
+def test_steps_have_about_as_many_rows_each_and_rise_with_the_score() -> None:
+    random = np.random.default_rng(9)
+    rows = random.integers(0, 50, 4_096)
+    ones = random.binomial(rows, random.random(4_096))
+    steps = steps_of(np.column_stack([rows - ones, ones]))
+    assert set(steps[rows == 0]) == {0}
+    in_step = np.bincount(steps, weights=rows, minlength=STEPS)
+    assert in_step.max() < 1.2 * in_step.min()
+    shares = np.bincount(steps, weights=ones) / in_step
+    assert (np.diff(shares) > -0.02).all()
+    assert steps_of(np.zeros((4, 2), dtype=np.int64)).tolist() == [0, 0, 0, 0]
+
+
+def test_what_is_counted_is_the_exact_table(rows: Rows) -> None:
     categorical, label = rows
     table = np.zeros((36, 2), dtype=np.int64)
     np.add.at(table, (categorical[:, KIND] * 6 + categorical[:, TASTE], label.astype(int)), 1)
-    assert Passes(rows)([(KIND, TASTE)])[KIND, TASTE] == association(table)
+    assert Passes(rows).told((KIND, TASTE)) == [association(table).told]
 
 
 def test_few_combinations_have_a_bucket_each_and_many_are_spread() -> None:

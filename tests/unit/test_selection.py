@@ -123,13 +123,17 @@ def test_a_cross_has_to_tell_more_than_its_parts() -> None:
     user, item, other = (random.integers(1, 5, ROWS) for _ in range(3))
     chance = 0.2 + 0.3 * (user == item) + 0.2 * (other == 1) + 0.2 * (user == 2)
     label = (random.random(ROWS) < chance).astype(float)
-    parts = {"user": user, "item": item, "other": other}
-    crosses = {"user:item": user * 5 + item, "user:other": user * 5 + other}
+    parts = {"user_a": user, "item_b": item, "item_c": other}
+    crosses = {"user_a:item_b": user * 5 + item, "user_a:item_c": user * 5 + other}
     found = decided(
         {"noise": random.normal(0, 1, ROWS)},
         label,
         categorical=parts | crosses,
         min_information=1e-3,
     )
-    assert {name for name, each in found.items() if each.kept} == {"user", "other", "user:item"}
-    assert found["user:other"].reason == "adds nothing to what its parts tell"
+    assert {name for name, each in found.items() if each.kept} == {
+        "user_a",
+        "item_c",
+        "user_a:item_b",
+    }
+    assert found["user_a:item_c"].reason == "adds nothing to what its parts tell"

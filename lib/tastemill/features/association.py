@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, chi2_contingency, false_discovery_control
 
 Counts = NDArray[np.int64]
-FULL = 500  # rows in a bin from which on its counts are as good as normal
+FULL = 500  # rows from which on a count is as good as normal
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,16 @@ def information_by_chance(counts: Counts) -> float:
 @lru_cache(maxsize=1 << 16)
 def _of_one_bin(rows: int, shares: tuple[float, ...]) -> float:
     """Mean of 2 Σ k ln(k / (n p)) over binomial counts k of n rows, p being shares of classes."""
-    if rows > FULL:
-        return len(shares) - 1 + (sum(1 / p for p in shares) - 1) / (6 * rows)
-    k = np.arange(1, rows + 1)
-    means = [float(binom.pmf(k, rows, p) @ (k * np.log(k / (rows * p)))) for p in shares]
-    return 2 * sum(means)
+    return sum(_of_one_count(rows, p) for p in shares)
+
+
+def _of_one_count(rows: int, p: float) -> float:
+    mean, q = rows * p, 1 - p
+    if mean * q > FULL:  # its expansion in 1 / mean, to the second term
+        return q + (q**2 / 2 - q * (1 - 2 * p) / 3) / mean
+    reach = 10 * (mean * q) ** 0.5 + 30
+    k = np.arange(max(1, int(mean - reach)), min(rows, int(mean + reach)) + 1)
+    return 2 * float(binom.pmf(k, rows, p) @ (k * np.log(k / mean)))
 
 
 def false_discovery_rate(p_values: list[float]) -> list[float]:

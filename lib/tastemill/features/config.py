@@ -69,7 +69,9 @@ class FeaturesConfig(Section):
         (), description="Combinations of categorical features: [[features.crosses]]."
     )
     search_crosses: int = Field(
-        0, ge=0, description="Pairs of features that are looked for beside those, at most."
+        0,
+        ge=0,
+        description="Pairs of a user's and an item's to look for; not for ratings.",
     )
     prior_events: float = Field(
         10.0, gt=0, description="Events added to a past before a share of it is taken."

@@ -1,11 +1,11 @@
-"""How much several categorical features tell together: many choices of them in one pass.
+"""Tables of several categorical features with the label, many of them counted in one pass.
 
 Each choice of features has a table of buckets by classes of the label. Where the combinations of
 their indices are more than there are buckets, they are hashed, which tells a little less.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.columns import as_array
-from tastemill.features.association import Association, association
 from tastemill.features.bins import Floats, codes
 
-CELLS = 1 << 22  # counted by each task at most, but for very many choices
+CELLS = 1 << 23  # counted by each task at most, but for very many choices
+STEPS = 32
 SUMS = "place long, amount long"
 Batches = Iterable[pa.RecordBatch]
 Choice = tuple[int, ...]
@@ -41,41 +41,109 @@ class Tables:
     label_edges: Floats
 
     @property
-    def num_classes(self) -> int:
-        """Of the label."""
-        return len(self.label_edges) + 1
-
-    @property
     def buckets(self) -> int:
         """Of each choice: a power of two, 1,024 to 65,536, and fewer the more is counted."""
-        each = CELLS // max(1, len(self.choices) * self.num_classes)
+        each = CELLS // max(1, len(self.choices) * (len(self.label_edges) + 1))
         return 1 << min(16, max(10, each.bit_length() - 1))
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Choices, buckets, classes."""
-        return len(self.choices), self.buckets, self.num_classes
+        """Choices, buckets, classes of the label."""
+        return len(self.choices), self.buckets, len(self.label_edges) + 1
+
+    def of_batch(self, categorical: Whole, label: Whole) -> Whole:
+        """`shape` counts of a batch of rows, by their indices and classes."""
+        _, buckets, classes = self.shape
+        return np.array(
+            [
+                np.bincount(self.bucket(categorical, choice) * classes + label,
+                            minlength=buckets * classes)
+                for choice in self.choices
+            ]
+        ).reshape(self.shape)  # fmt: skip
+
+    def bucket(self, categorical: Whole, choice: Choice) -> Whole:
+        """`(rows,)` buckets of the combinations of a choice's indices."""
+        return buckets_of(categorical, choice, self.sizes, self.buckets)
 
 
-def counted_together(rows: DataFrame, tables: Tables) -> DataFrame:
+@dataclass(frozen=True)
+class Scores:
+    """Pairs of choices counted together, each as what it told: in so many steps of a score.
+
+    Args:
+        tables: how their buckets are made.
+        pairs: of choices.
+        steps: of each choice, the step of every bucket.
+    """
+
+    tables: Tables
+    pairs: tuple[tuple[Choice, Choice], ...]
+    steps: Mapping[Choice, NDArray[np.int8]]
+
+    @property
+    def label_edges(self) -> Floats:
+        """Of the classes of the label."""
+        return self.tables.label_edges
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Pairs, steps of the one by steps of the other, classes of the label."""
+        return len(self.pairs), STEPS * STEPS, len(self.label_edges) + 1
+
+    def of_batch(self, categorical: Whole, label: Whole) -> Whole:
+        """`shape` counts of a batch of rows, by their indices and classes."""
+        classes = self.shape[2]
+        step = {
+            choice: steps[self.tables.bucket(categorical, choice)].astype(np.int64)
+            for choice, steps in self.steps.items()
+        }
+        return np.array(
+            [
+                np.bincount((step[one] * STEPS + step[other]) * classes + label,
+                            minlength=STEPS * STEPS * classes)
+                for one, other in self.pairs
+            ]
+        ).reshape(self.shape)  # fmt: skip
+
+
+Counted = Tables | Scores
+
+
+def steps_of(counts: Whole) -> NDArray[np.int8]:
+    """`(buckets,)` steps by the share of the last class, of about as many rows where these differ.
+
+    Args:
+        counts: `(buckets, classes)`; a bucket without rows is in step 0.
+    """
+    rows = counts.sum(axis=1)
+    mean = counts[:, -1].sum() / max(rows.sum(), 1)
+    # A few rows more of the mean, lest a bucket of one row have the highest score.
+    scores = (counts[:, -1] + mean * STEPS) / (rows + STEPS)
+    # Equal scores share a step: where a step ends must not tell two names of one feature apart.
+    _, score = np.unique(scores, return_inverse=True)
+    with_score = np.bincount(score, weights=rows)
+    below = np.cumsum(with_score) - with_score
+    steps: NDArray[np.int8] = (below * STEPS / max(rows.sum(), 1)).astype(np.int8)[score]
+    return np.where(rows > 0, steps, 0).astype(np.int8)
+
+
+def counted_together(rows: DataFrame, what: Counted) -> DataFrame:
     """(place, amount): the tables of all rows under each other, without zeros.
 
     Args:
         rows: `categorical` array<int> and `label`.
-        tables: what to count.
+        what: to count.
     """
-    parts = rows.select("categorical", "label").mapInArrow(_counts(tables), SUMS)
+    parts = rows.select("categorical", "label").mapInArrow(_counts(what), SUMS)
     return parts.groupBy("place").agg(F.sum("amount").alias("amount"))
 
 
-def associations(tables: Tables, places: Whole, amounts: Whole) -> dict[Choice, Association]:
-    """What each choice has to do with the label, from what was counted."""
-    counts = np.zeros(math.prod(tables.shape), dtype=np.int64)
+def tables_of(what: Counted, places: Whole, amounts: Whole) -> Whole:
+    """`shape` counts, from what `counted_together` returned."""
+    counts = np.zeros(math.prod(what.shape), dtype=np.int64)
     counts[places] = amounts
-    by_choice = counts.reshape(tables.shape)
-    return {
-        choice: association(table) for choice, table in zip(tables.choices, by_choice, strict=True)
-    }
+    return counts.reshape(what.shape)
 
 
 def buckets_of(categorical: Whole, choice: Choice, sizes: Sequence[int], buckets: int) -> Whole:
@@ -103,16 +171,13 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def _counts(tables: Tables) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+def _counts(what: Counted) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
     def added_up(batches: Batches) -> Iterator[pa.RecordBatch]:
-        choices, buckets, classes = tables.shape
-        total: Whole = np.zeros((choices, buckets * classes), dtype=np.int64)
+        total: Whole = np.zeros(what.shape, dtype=np.int64)
         for batch in batches:
             categorical = as_array(batch.column("categorical"), "categorical")
-            label = codes(as_array(batch.column("label"), "label"), tables.label_edges)
-            for number, choice in enumerate(tables.choices):
-                bucket = buckets_of(categorical, choice, tables.sizes, buckets)
-                total[number] += np.bincount(bucket * classes + label, minlength=buckets * classes)
+            label = codes(as_array(batch.column("label"), "label"), what.label_edges)
+            total += what.of_batch(categorical, label)
         places = np.flatnonzero(total)
         yield pa.RecordBatch.from_pydict({"place": places, "amount": total.ravel()[places]})
 

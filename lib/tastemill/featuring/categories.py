@@ -7,7 +7,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.config.load import Config
-from tastemill.features.association import Association
 from tastemill.features.config import FeaturesConfig
 from tastemill.features.crosses import Cross, collisions, combinations_met, fit_crosses, in_words
 from tastemill.features.extract import Described, describe
@@ -16,8 +15,8 @@ from tastemill.features.known import Known, Side
 from tastemill.features.layout import label_edges
 from tastemill.features.measure import drawn
 from tastemill.features.own import CALENDAR
-from tastemill.features.search import Gain, search
-from tastemill.features.together import Choice, Tables, associations, counted_together
+from tastemill.features.search import Gain, Search
+from tastemill.features.together import Choice, Counted, Whole, counted_together, tables_of
 from tastemill.features.vocabulary import FIRST
 from tastemill.featuring.units import UnitTests, tests_by_unit
 
@@ -155,10 +154,9 @@ def _found(
     sample = rows.where(drawn(num_rows, cfg.sample_rows, cfg.seed)).select("label").toArrow()
     edges, sizes = label_edges(sample["label"].to_numpy()), tuple(vocabulary.sizes(names))
 
-    def ask(choices: Sequence[Choice]) -> dict[Choice, Association]:
-        tables = Tables(tuple(choices), sizes, edges)
-        counted = counted_together(rows, tables).toArrow()
-        return associations(tables, counted["place"].to_numpy(), counted["amount"].to_numpy())
+    def ask(what: Counted) -> Whole:
+        counted = counted_together(rows, what).toArrow()
+        return tables_of(what, counted["place"].to_numpy(), counted["amount"].to_numpy())
 
     alpha, least = cfg.selection.alpha, cfg.selection.min_information
     declared = {frozenset(each.of) for each in cfg.crosses}
@@ -168,5 +166,5 @@ def _found(
         for user, item in tests.found(alpha)
         if {user, item} <= set(place) and frozenset((user, item)) not in declared
     }
-    chosen = search(sorted(pairs), ask, Gain(num_rows, alpha), cfg.search_crosses, least)
-    return [pairs[pair] for pair in chosen]
+    search = Search(ask, Gain(num_rows, alpha), sizes, edges)
+    return [pairs[pair] for pair in search.best(sorted(pairs), cfg.search_crosses, least)]

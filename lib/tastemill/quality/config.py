@@ -21,8 +21,8 @@ class Expectation(Section):
     share: float = Field(
         1.0, ge=0, le=1, description="Of the known values, which share keeps to these three."
     )
-    fresh_days: float | None = Field(
-        None, gt=0, description="Days since the newest time at most, when it is checked."
+    fresh_days: int | None = Field(
+        None, ge=1, description="Days since the newest time at most, when it is checked."
     )
     max_psi: float | None = Field(
         None, gt=0, description="Largest population stability index against the last run: 0.2."
@@ -46,6 +46,20 @@ class Expectation(Section):
         return self.max_psi, self.max_ks
 
     @property
+    def says(self) -> list[tuple[str, str]]:
+        """(check, column or columns) of everything that it expects."""
+        said = {
+            "known": self.known is not None,
+            "range": self.at_least is not None or self.at_most is not None,
+            "one_of": bool(self.one_of),
+            "fresh": self.fresh_days is not None,
+            "psi": self.max_psi is not None,
+            "ks": self.max_ks is not None,
+        }
+        of_rows = [("unique", ", ".join(self.unique))] if self.unique else []
+        return [(check, self.column) for check, is_said in said.items() if is_said] + of_rows
+
+    @property
     def drifts(self) -> bool:
         """Whether the column is held against what it was in the last run."""
         return any(value is not None for value in self._drift)
@@ -60,3 +74,12 @@ class QualityConfig(Section):
     tables: dict[str, tuple[Expectation, ...]] = Field(
         default_factory=dict, description="By table: [[quality.tables.events]]."
     )
+
+    @model_validator(mode="after")
+    def _each_stands_once(self) -> Self:
+        for name, expected in self.tables.items():
+            said = [key for each in expected for key in each.says]
+            twice = next((key for key in said if said.count(key) > 1), None)
+            if twice:
+                raise ValueError(f"{name}: {' of '.join(twice)} stands twice")
+        return self

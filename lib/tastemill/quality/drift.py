@@ -14,6 +14,11 @@ class Bins:
     edges: tuple[float, ...]
     counts: tuple[int, ...]
 
+    @property
+    def known(self) -> int:
+        """Rows with a value."""
+        return sum(self.counts[:-1])
+
 
 def psi(before: Bins, now: Bins) -> float:
     """The population stability index: Σ (p - q) ln(p / q) over the bins (Siddiqi 2006)."""

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from tastemill import tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.gate import found_in_words
+from tastemill.gate import in_words
 from tastemill.report.contents.data import Expected
 
 
@@ -19,7 +19,7 @@ def collect_expectations(warehouse: Warehouse, cfg: Config) -> tuple[Expected, .
     return tuple(
         Expected(
             *(r["table_name"], r["column_name"], r["check"], r["expected"]),
-            found_in_words(r["check"], r["found"]),
+            in_words(r["check"], r["found"], r["broken"]),
             r["holds"],
         )
         for r in rows

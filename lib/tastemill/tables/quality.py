@@ -19,6 +19,7 @@ QUALITY = Table(
             "share of rows; of fresh the newest time in seconds since 1970; null where there was "
             "nothing to measure, or nothing yet to compare with",
         ),
+        ("broken", LONG, "rows that are otherwise; null where rows aren't asked"),
         ("holds!", T.BooleanType(), "whether it is as expected"),
         ("rows!", LONG, "rows of the table"),
         ("edges", T.ArrayType(DOUBLE), "psi and ks: of the bins"),

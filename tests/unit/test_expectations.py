@@ -7,9 +7,11 @@ from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
 from tastemill.config.load import Request, load_config
+from tastemill.errors import UsageError
 from tastemill.line.stages import Plan
 from tastemill.quality.config import Expectation
 from tastemill.quality.drift import Bins, ks, psi
+from tastemill.quality.measure import edges_of
 
 EDGES = (1.0, 2.0, 3.0)
 
@@ -29,6 +31,25 @@ EDGES = (1.0, 2.0, 3.0)
 def test_what_expects_nothing_or_too_much_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Expectation.model_validate(values)
+
+
+def test_nothing_is_expected_twice() -> None:
+    twice = "[{column='value', max_psi=0.1}, {column='value', known=1.0, max_psi=0.2}]"
+    with pytest.raises(UsageError, match="events: psi of value stands twice"):
+        load_config(Request("movielens-1m", settings=(f"quality.tables.events={twice}",)))
+
+
+def test_a_heavy_value_and_what_lies_outside_have_bins_of_their_own() -> None:
+    """Of 95 % ones; a value falls into bin i where i edges are at or below it."""
+    edges = edges_of([0.5, *[1.0] * 9, 7.0])
+
+    def bin_of(value: float) -> int:
+        return sum(edge <= value for edge in edges)
+
+    values = (0.4, 0.5, 1.0, 2.0, 7.0, 7.5)
+    assert [bin_of(value) for value in values] == [0, 1, 2, 3, 4, 5]
+    assert edges_of(None) == edges_of([]) == ()
+    assert len(edges_of([float(n) for n in range(11)])) == 12
 
 
 def test_the_gate_is_part_of_a_line_that_expects_something() -> None:
