@@ -41,12 +41,12 @@ def inputs(cfg: Config) -> dict[str, str]:
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Measure every table, rewrite what was found, then stop or warn."""
     warehouse = job.open_warehouse(spark, cfg)
-    wanted = {_named(name): expected for name, expected in cfg.quality.tables.items()}
-    for table, expected in wanted.items():
+    wanted = [(_named(name), expected) for name, expected in cfg.quality.tables.items()]
+    for table, expected in wanted:
         check_columns(table, expected)
     accounts = [
         account_of(warehouse, table, _slice(warehouse, cfg, table), expected)
-        for table, expected in wanted.items()
+        for table, expected in wanted
     ]
     verdicts = [verdict for account in accounts for verdict in account.verdicts]
     failed = [verdict.words for verdict in verdicts if not verdict.holds]

@@ -5,7 +5,7 @@ import pytest
 
 from tastemill.features.bins import quantiles
 from tastemill.features.config import SelectionConfig
-from tastemill.features.selection import Decision, Test, select
+from tastemill.features.selection import Decision, Tested, select
 from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 20_000
@@ -14,7 +14,7 @@ ROWS = 20_000
 def decided(
     numeric: dict[str, np.ndarray],
     label: np.ndarray,
-    tests: dict[str, Test] | None = None,
+    tests: dict[str, Tested] | None = None,
     categorical: dict[str, np.ndarray] | None = None,
     **cfg: float,
 ) -> dict[str, Decision]:
@@ -105,10 +105,10 @@ def test_a_feature_that_is_no_matter_of_rows_is_tested_by_its_unit() -> None:
     values = {name: label + random.normal(0, 3, ROWS) for name in ("colour", "brand")}
     values |= {name: random.normal(0, 1, ROWS) for name in ("past", "age")}
     tests = {
-        "colour": Test("items", 0.4),  # a popular item has it
-        "brand": Test("items", 1e-9),
-        "past": Test("users", None, alone=False),  # tells only together with the item's
-        "age": Test("users", 0.3, alone=False),
+        "colour": Tested("items", 0.4),  # a popular item has it
+        "brand": Tested("items", 1e-9),
+        "past": Tested("users", None, alone=False),  # tells only together with the item's
+        "age": Tested("users", 0.3, alone=False),
     }
     found = decided(values, label, tests)
     assert found["brand"].kept

@@ -25,7 +25,7 @@ from tastemill.features.tally import Tally, Whole
 
 
 @dataclass(frozen=True)
-class Test:
+class Tested:
     """How a feature was told from chance.
 
     Args:
@@ -50,7 +50,7 @@ class Decision:
     name: str
     missing: float
     found: Association
-    test: Test
+    test: Tested
     corrected: float | None
     reason: str
 
@@ -61,7 +61,7 @@ class Decision:
 
 
 def select(
-    names: Sequence[str], tally: Tally, tests: Mapping[str, Test], cfg: SelectionConfig
+    names: Sequence[str], tally: Tally, tests: Mapping[str, Tested], cfg: SelectionConfig
 ) -> list[Decision]:
     """Decide on every feature, in the order of `names`.
 
@@ -75,7 +75,8 @@ def select(
     numeric = len(tally.means)
     found = [association(counts) for counts in tally.counts]
     tested = [
-        tests.get(name, Test("rows", each.p_value)) for name, each in zip(names, found, strict=True)
+        tests.get(name, Tested("rows", each.p_value))
+        for name, each in zip(names, found, strict=True)
     ]
     corrected = _corrected([test.p_value for test in tested])
     lost = [

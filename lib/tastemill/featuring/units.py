@@ -9,7 +9,7 @@ from tastemill.features.by_unit import mean_labels, shares_taken
 from tastemill.features.crosses import Cross
 from tastemill.features.extract import Extracted
 from tastemill.features.known import Known
-from tastemill.features.selection import Test
+from tastemill.features.selection import Tested
 from tastemill.features.units import p_of_attributes, p_of_pairs
 
 
@@ -23,7 +23,7 @@ class UnitTests:
         paired: whether each positive has negatives of the same user and time.
     """
 
-    by_feature: Mapping[str, Test]
+    by_feature: Mapping[str, Tested]
     pairs: Mapping[tuple[str, str], float]
     paired: bool
 
@@ -31,7 +31,7 @@ class UnitTests:
         """Pairs that aren't told from chance by less than alpha, corrected for all (Bonferroni)."""
         return [pair for pair, p in self.pairs.items() if p * len(self.pairs) <= alpha]
 
-    def of(self, made: Extracted, crosses: Sequence[Cross]) -> dict[str, Test]:
+    def of(self, made: Extracted, crosses: Sequence[Cross]) -> dict[str, Tested]:
         """With crosses, and with the past of users.
 
         A cross is tested by users where both its sides are attributes, else on rows. A user's past
@@ -46,9 +46,9 @@ class UnitTests:
         for cross in crosses:
             sides = _parts(cross.of_side("user")), _parts(cross.of_side("item"))
             if sum(map(len, sides)) == len(cross.parts) and attributes.issuperset(sides):
-                tests[cross.name] = Test("users", p_values.get(sides, 1.0))
+                tests[cross.name] = Tested("users", p_values.get(sides, 1.0))
         past = (f for f in made.numeric if f.name.startswith("user_") and f.family != "affinity")
-        return tests | {f.name: Test("users", None, alone=False) for f in past}
+        return tests | {f.name: Tested("users", None, alone=False) for f in past}
 
 
 def _parts(name: str) -> frozenset[str]:
@@ -65,11 +65,11 @@ def tests_by_unit(rows: DataFrame, users: Known, items: Known, task: str) -> Uni
         task: rating or implicit.
     """
     of_items = p_of_attributes(_by_value(mean_labels(rows, items)), len(items.names))
-    found = {name: Test("items", p) for name, p in zip(items.features, of_items, strict=True)}
+    found = {name: Tested("items", p) for name, p in zip(items.features, of_items, strict=True)}
     if task == "rating":
         of_users = p_of_attributes(_by_value(mean_labels(rows, users)), len(users.names))
         named = zip(users.features, of_users, strict=True)
-        return UnitTests(found | {name: Test("users", p) for name, p in named}, {}, paired=False)
+        return UnitTests(found | {name: Tested("users", p) for name, p in named}, {}, paired=False)
     taken = rows.where("n = 0")
     shares = {
         ((row[0], row[1]), (row[2], row[3])): _sums(row)
@@ -80,7 +80,7 @@ def tests_by_unit(rows: DataFrame, users: Known, items: Known, task: str) -> Uni
     for name in users.features:
         of_user = [p for (user, _), p in pairs.items() if user == name]
         p = min(1.0, min(of_user, default=1.0) * len(of_user))
-        found[name] = Test("users", p, alone=False)
+        found[name] = Tested("users", p, alone=False)
     return UnitTests(found, pairs, paired=True)
 
 
