@@ -68,6 +68,7 @@ def test_all_comes_out_again_though_the_tables_have_moved_on(
         "training_history",
         "backtest_lists",
         "metrics",
+        "comparisons",
     }
     assert all(row["rows"] > 0 for row in outcome.tables)
     assert table_versions(first.warehouse) == before
