@@ -1,5 +1,6 @@
 """Pairs that tell together what neither tells alone: planted ones are found, and nothing else."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,15 +9,15 @@ import pytest
 
 from tastemill.features import search as module
 from tastemill.features.association import association
+from tastemill.features.one_pass import SUMS, of_partition
 from tastemill.features.search import Gain, Search
 from tastemill.features.together import (
     STEPS,
-    SUMS,
     Choice,
     Counted,
     Tables,
-    _counts,
     buckets_of,
+    count_of,
     steps_of,
     tables_of,
 )
@@ -54,10 +55,10 @@ class Passes:
         self.asked.append(what.shape[0])
         columns = {"categorical": list(self.categorical.astype(np.int32)), "label": self.label}
         batch = pa.RecordBatch.from_pydict(columns)
-        (found,) = _counts(what)([batch.slice(0, 7_000), batch.slice(7_000)])
+        count = of_partition(math.prod(what.shape), count_of(what))
+        (found,) = count([batch.slice(0, 7_000), batch.slice(7_000)])
         assert found.schema.names == [column.split()[0] for column in SUMS.split(", ")]
-        places, amounts = (found.column(name).to_numpy() for name in found.schema.names)
-        return tables_of(what, places, amounts)
+        return tables_of(what, found)
 
     def told(self, *choices: Choice) -> list[float]:
         found = self(Tables(choices, self.sizes, self.edges))

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tastemill.splitmix import GAMMA, mixed
+
 SUMS_SCHEMA = (
     "model_id string, segment string, metric string, k int, "
     "total array<long>, n array<long>, users long"
@@ -50,14 +52,12 @@ def user_sums(num_replicates: int, overall: str | None) -> Callable[[Batches], B
 def poisson_weights(streams: Longs, num_replicates: int) -> NDArray[np.int8]:
     """Weights `(num_replicates, u)` ~ Poisson(1), each set by its stream `(u,)` and replicate.
 
-    SplitMix64 (Steele et al. 2014), started at the user's hash, gives the uniform number; the
+    SplitMix64, started at the user's hash, gives the uniform number; the
     weight is the number of Poisson probabilities P(w ≤ j) not above it.
     """
     steps = np.arange(1, num_replicates + 1, dtype=np.uint64)[:, None]
-    z = streams.astype(np.uint64) + steps * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    uniform = ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+    numbers = mixed(streams.astype(np.uint64) + steps * GAMMA)
+    uniform = (numbers >> np.uint64(11)) * 2.0**-53
     weights = np.zeros(uniform.shape, dtype=np.int8)
     for probability in _CDF:  # half as long as np.searchsorted
         weights += uniform >= probability

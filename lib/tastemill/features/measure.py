@@ -4,7 +4,7 @@ Rows have `numeric` array<float> (null where a value is missing), `categorical` 
 `label`. No row is shuffled: partitions send their sums.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.columns import as_array
-from tastemill.features.tally import Layout, Whole, tally
+from tastemill.features.one_pass import Batches, Whole, counted
+from tastemill.features.tally import Layout, tally
 
-Batches = Iterable[pa.RecordBatch]
 SUMMARY = "feature int, rows long, missing long, infinite long, zeros long, low double, high double"
-SUMS = "place int, amount long"
 
 
 def summary(rows: DataFrame) -> DataFrame:
@@ -33,8 +32,13 @@ def summary(rows: DataFrame) -> DataFrame:
 
 def sums(rows: DataFrame, layout: Layout) -> DataFrame:
     """The vector of sums of all rows as (place, amount), without zeros."""
-    parts = rows.select("numeric", "categorical", "label").mapInArrow(_sums(layout), SUMS)
-    return parts.groupBy("place").agg(F.sum("amount").alias("amount"))
+
+    def count(batch: pa.RecordBatch) -> Whole:
+        numeric = as_array(batch.column("numeric"), "numeric", gaps=True)
+        categorical = as_array(batch.column("categorical"), "categorical")
+        return tally(layout, numeric, categorical, as_array(batch.column("label"), "label"))
+
+    return counted(rows.select("numeric", "categorical", "label"), sum(layout.parts), count)
 
 
 def drawn(num_rows: int, at_most: int, seed: int) -> Column:
@@ -61,16 +65,3 @@ def _summaries(batches: Batches) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict(
             {name: pa.array(values, from_pandas=True) for name, values in figures.items()}
         )
-
-
-def _sums(layout: Layout) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
-    def added_up(batches: Batches) -> Iterator[pa.RecordBatch]:
-        total: Whole = np.zeros(sum(layout.parts), dtype=np.int64)
-        for batch in batches:
-            numeric = as_array(batch.column("numeric"), "numeric", gaps=True)
-            categorical = as_array(batch.column("categorical"), "categorical")
-            total += tally(layout, numeric, categorical, as_array(batch.column("label"), "label"))
-        places = np.flatnonzero(total).astype(np.int32)
-        yield pa.RecordBatch.from_pydict({"place": places, "amount": total[places]})
-
-    return added_up

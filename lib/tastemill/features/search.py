@@ -13,13 +13,13 @@ from scipy.stats import chi2
 
 from tastemill.features.association import Association, association
 from tastemill.features.bins import Floats
+from tastemill.features.one_pass import Whole
 from tastemill.features.together import (
     STEPS,
     Choice,
     Counted,
     Scores,
     Tables,
-    Whole,
     steps_of,
 )
 

@@ -5,25 +5,23 @@ their indices are more than there are buckets, they are hashed, which tells a li
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from tastemill.columns import as_array
 from tastemill.features.bins import Floats, codes
+from tastemill.features.one_pass import Count, Whole, as_vector, counted
+from tastemill.splitmix import GAMMA, mixed
 
 CELLS = 1 << 23  # counted by each task at most, but for very many choices
 STEPS = 32
-SUMS = "place long, amount long"
-Batches = Iterable[pa.RecordBatch]
 Choice = tuple[int, ...]
 """Features by their places, ascending."""
-Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -135,15 +133,23 @@ def counted_together(rows: DataFrame, what: Counted) -> DataFrame:
         rows: `categorical` array<int> and `label`.
         what: to count.
     """
-    parts = rows.select("categorical", "label").mapInArrow(_counts(what), SUMS)
-    return parts.groupBy("place").agg(F.sum("amount").alias("amount"))
+    return counted(rows.select("categorical", "label"), math.prod(what.shape), count_of(what))
 
 
-def tables_of(what: Counted, places: Whole, amounts: Whole) -> Whole:
+def count_of(what: Counted) -> Count:
+    """Counts a batch of rows."""
+
+    def count(batch: pa.RecordBatch) -> Whole:
+        categorical = as_array(batch.column("categorical"), "categorical")
+        label = codes(as_array(batch.column("label"), "label"), what.label_edges)
+        return what.of_batch(categorical, label).ravel()
+
+    return count
+
+
+def tables_of(what: Counted, sums: pa.Table | pa.RecordBatch) -> Whole:
     """`shape` counts, from what `counted_together` returned."""
-    counts = np.zeros(math.prod(what.shape), dtype=np.int64)
-    counts[places] = amounts
-    return counts.reshape(what.shape)
+    return as_vector(sums, math.prod(what.shape)).reshape(what.shape)
 
 
 def buckets_of(categorical: Whole, choice: Choice, sizes: Sequence[int], buckets: int) -> Whole:
@@ -159,26 +165,7 @@ def buckets_of(categorical: Whole, choice: Choice, sizes: Sequence[int], buckets
     exact = math.prod(sizes[place] for place in choice) <= buckets
     for place in choice:
         index = categorical[:, place].astype(np.uint64)
-        combined = combined * np.uint64(sizes[place]) + index if exact else _mixed(combined + index)
+        combined = (
+            combined * np.uint64(sizes[place]) + index if exact else mixed(combined + index + GAMMA)
+        )
     return (combined % np.uint64(buckets)).astype(np.int64)
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's step (Steele et al. 2014)."""
-    z = values + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def _counts(what: Counted) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
-    def added_up(batches: Batches) -> Iterator[pa.RecordBatch]:
-        total: Whole = np.zeros(what.shape, dtype=np.int64)
-        for batch in batches:
-            categorical = as_array(batch.column("categorical"), "categorical")
-            label = codes(as_array(batch.column("label"), "label"), what.label_edges)
-            total += what.of_batch(categorical, label)
-        places = np.flatnonzero(total)
-        yield pa.RecordBatch.from_pydict({"place": places, "amount": total.ravel()[places]})
-
-    return added_up

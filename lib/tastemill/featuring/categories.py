@@ -14,9 +14,10 @@ from tastemill.features.figures import Crossing
 from tastemill.features.known import Known, Side
 from tastemill.features.layout import label_edges
 from tastemill.features.measure import drawn
+from tastemill.features.one_pass import Whole
 from tastemill.features.own import CALENDAR
 from tastemill.features.search import Gain, Search
-from tastemill.features.together import Choice, Counted, Whole, counted_together, tables_of
+from tastemill.features.together import Choice, Counted, counted_together, tables_of
 from tastemill.features.vocabulary import FIRST
 from tastemill.featuring.units import UnitTests, tests_by_unit
 
@@ -155,8 +156,7 @@ def _found(
     edges, sizes = label_edges(sample["label"].to_numpy()), tuple(vocabulary.sizes(names))
 
     def ask(what: Counted) -> Whole:
-        counted = counted_together(rows, what).toArrow()
-        return tables_of(what, counted["place"].to_numpy(), counted["amount"].to_numpy())
+        return tables_of(what, counted_together(rows, what).toArrow())
 
     alpha, least = cfg.selection.alpha, cfg.selection.min_information
     declared = {frozenset(each.of) for each in cfg.crosses}

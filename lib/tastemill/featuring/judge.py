@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
@@ -12,6 +11,7 @@ from tastemill.features.extract import Extracted
 from tastemill.features.figures import Row, selection_rows, stats_of_indices, stats_of_numbers
 from tastemill.features.layout import layout_of
 from tastemill.features.measure import drawn, summary, sums
+from tastemill.features.one_pass import as_vector
 from tastemill.features.selection import select
 from tastemill.features.tally import taken_apart
 from tastemill.featuring.categories import Categories
@@ -55,10 +55,7 @@ def judge(
         num_bins=cfg.num_bins,
         rows=num_rows,
     )
-    counted = sums(rows, layout).toArrow()
-    vector = np.zeros(sum(layout.parts), dtype=np.int64)
-    vector[counted["place"].to_numpy()] = counted["amount"].to_numpy()
-    tally = taken_apart(layout, vector)
+    tally = taken_apart(layout, as_vector(sums(rows, layout).toArrow(), sum(layout.parts)))
     names = [*(feature.name for feature in made.numeric), *made.categorical]
     stats = [
         *stats_of_numbers(made.numeric, measured, layout, tally),

@@ -33,17 +33,12 @@ class Expectation(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        of_column = (self.known, self.at_least, self.at_most, self.fresh_days, *self._drift)
-        wants_column = bool(self.one_of) or any(value is not None for value in of_column)
+        wants_column = any(check != "unique" for check, _ in self.says)
         if wants_column != bool(self.column):
             raise ValueError("an expectation of a column names it, and what is expected of it")
-        if not self.column and not self.unique:
+        if not self.says:
             raise ValueError("expects nothing: name a column, or unique columns")
         return self
-
-    @property
-    def _drift(self) -> tuple[float | None, float | None]:
-        return self.max_psi, self.max_ks
 
     @property
     def says(self) -> list[tuple[str, str]]:
@@ -62,7 +57,7 @@ class Expectation(Section):
     @property
     def drifts(self) -> bool:
         """Whether the column is held against what it was in the last run."""
-        return any(value is not None for value in self._drift)
+        return self.max_psi is not None or self.max_ks is not None
 
 
 class QualityConfig(Section):
