@@ -65,7 +65,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     categories.release()
     past.unpersist()
 
-    judged = judge(rows.where("split = 'train'"), made, categories, cfg.features)
+    learned, later = (rows.where(F.col("split") == split) for split in ("train", "test"))
+    judged = judge(learned, later, made, categories, cfg.features)
     write(tables.FEATURE_STATS, judged.stats)
     write(tables.FEATURE_SELECTION, judged.selection)
     return job.JobResult(rows.count(), detail=judged.summary)

@@ -25,6 +25,7 @@ class Step:
 STEPS = (
     Step(tables.RUNS, 2, adds=("environment",)),
     Step(tables.FEATURE_STATS, 2, adds=("collisions",)),
+    Step(tables.FEATURE_STATS, 3, adds=("later", "psi", "ks")),
 )
 
 

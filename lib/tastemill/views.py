@@ -111,9 +111,10 @@ def feature_list(warehouse: Warehouse, purpose: str) -> Rows:
         warehouse.read_or_empty(table).where(F.col("purpose") == purpose)
         for table in (tables.FEATURE_STATS, tables.FEATURE_SELECTION)
     )
-    kinds = stats.select("feature", "kind", "family", "definition")
+    kinds = stats.select("feature", "kind", "family", "psi", "definition")
     rows = chosen.join(kinds, "feature").orderBy(F.desc("kept"), F.desc("told"), "feature")
-    columns = ("feature", "kind", "family", "missing", "told", "p_corrected", "kept", "reason")
+    figures = ("missing", "told", "p_corrected", "psi")
+    columns = ("feature", "kind", "family", *figures, "kept", "reason")
     found = [{name: row[name] for name in (*columns, "definition")} for row in rows.collect()]
     if not found:
         raise DataError(f"no {purpose} features", fix="make them with tastemill job build_features")

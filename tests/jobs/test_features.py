@@ -101,6 +101,19 @@ def test_a_hashed_cross_says_how_much_falls_together(warehouse: Warehouse) -> No
     assert stats.definition["weekday:item_category"].startswith("each combination of weekday and")
 
 
+def test_how_far_the_test_lies_from_what_is_learned_from(warehouse: Warehouse) -> None:
+    features, stats = (table_of(warehouse, t) for t in (tables.FEATURES, tables.FEATURE_STATS))
+    rows = int((features.split == "test").sum())
+    assert rows
+    assert all(sum(later) == rows for later in stats.later)
+    figures = stats.set_index("feature")
+    assert figures.psi["item_price"] == 0  # nowhere known
+    # What is counted from the beginning goes on growing.
+    assert figures.psi["item_event_count_lifetime"] > 0.25
+    assert 0.2 < figures.ks["item_event_count_lifetime"] <= 1
+    assert figures.ks[figures.kind == "categorical"].isna().all()
+
+
 def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None:
     command = ("features", "--dataset", "movielens-100k", "--warehouse", cfg.run.warehouse)
     told = CliRunner().invoke(app, [*command, "--json"])

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from tastemill.columns import as_array
 from tastemill.features.one_pass import Batches, Whole, counted
-from tastemill.features.tally import Layout, tally
+from tastemill.features.tally import Layout, bins_met, tally
 
 SUMMARY = "feature int, rows long, missing long, infinite long, zeros long, low double, high double"
 
@@ -39,6 +39,16 @@ def sums(rows: DataFrame, layout: Layout) -> DataFrame:
         return tally(layout, numeric, categorical, as_array(batch.column("label"), "label"))
 
     return counted(rows.select("numeric", "categorical", "label"), sum(layout.parts), count)
+
+
+def met(rows: DataFrame, layout: Layout) -> DataFrame:
+    """How often rows meet each bin of each feature, as (place, amount), without zeros."""
+
+    def count(batch: pa.RecordBatch) -> Whole:
+        numeric = as_array(batch.column("numeric"), "numeric", gaps=True)
+        return bins_met(layout, numeric, as_array(batch.column("categorical"), "categorical"))
+
+    return counted(rows.select("numeric", "categorical"), sum(layout.num_bins), count)
 
 
 def drawn(num_rows: int, at_most: int, seed: int) -> Column:

@@ -6,6 +6,7 @@ features. So results don't depend on how rows are split up.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,13 +94,11 @@ def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -
         categorical: `(rows, features)` of indices, each below its feature's size.
         labels: `(rows,)`.
     """
-    columns = [codes(numeric[:, n], edges) for n, edges in enumerate(layout.edges)]
-    columns += list(categorical.T)
     label = codes(labels, layout.label_edges)
     num_classes = layout.num_classes
     counts = [
         np.bincount(column * num_classes + label, minlength=bins * num_classes)
-        for column, bins in zip(columns, layout.num_bins, strict=True)
+        for column, bins in _binned(layout, numeric, categorical)
     ]
     is_finite = np.isfinite(numeric)
     # From the centre, lest the variance of large numbers be a difference of far larger ones.
@@ -112,6 +111,12 @@ def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -
     return np.concatenate([*counts, is_finite.sum(axis=0), one, two, products])
 
 
+def bins_met(layout: Layout, numeric: Matrix, categorical: Whole) -> Whole:
+    """How often a batch meets each bin of each feature, `num_bins` of it one after the other."""
+    binned = _binned(layout, numeric, categorical)
+    return np.concatenate([np.bincount(column, minlength=bins) for column, bins in binned])
+
+
 def taken_apart(layout: Layout, sums: Whole) -> Tally:
     """What the sums of all batches say."""
     *counts, rows, one, two, products = np.split(sums, np.cumsum(layout.parts)[:-1])
@@ -121,6 +126,12 @@ def taken_apart(layout: Layout, sums: Whole) -> Tally:
         variances = np.maximum(two * unit_of_squares / rows - offsets**2, 0.0)
     by_class = [part.reshape(-1, layout.num_classes) for part in counts]
     return Tally(by_class, layout.centre + offsets, variances, _correlations(products))
+
+
+def _binned(layout: Layout, numeric: Matrix, categorical: Whole) -> Iterator[tuple[Whole, int]]:
+    """Of each feature, the bin of every row and how many bins there are."""
+    columns = [codes(numeric[:, n], edges) for n, edges in enumerate(layout.edges)]
+    return zip([*columns, *categorical.T], layout.num_bins, strict=True)
 
 
 def _products(layout: Layout, numeric: Matrix) -> Whole:

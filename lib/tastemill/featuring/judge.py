@@ -10,9 +10,10 @@ from tastemill.features.config import FeaturesConfig
 from tastemill.features.extract import Extracted
 from tastemill.features.figures import Row, selection_rows, stats_of_indices, stats_of_numbers
 from tastemill.features.layout import layout_of
-from tastemill.features.measure import drawn, summary, sums
+from tastemill.features.measure import drawn, met, summary, sums
 from tastemill.features.one_pass import as_vector
-from tastemill.features.selection import select
+from tastemill.features.selection import Decision, select
+from tastemill.features.skew import SKEWED, skew
 from tastemill.features.tally import taken_apart
 from tastemill.featuring.categories import Categories
 from tastemill.tables import FEATURE_SELECTION, FEATURE_STATS, Table
@@ -29,6 +30,7 @@ class Judged:
 
 def judge(
     rows: DataFrame,
+    later: DataFrame,
     made: Extracted,
     categories: Categories,
     cfg: FeaturesConfig,
@@ -39,6 +41,7 @@ def judge(
 
     Args:
         rows: of the table `features`, those that models learn from; one at least.
+        later: of the same table, those of the test.
         made: the features in them.
         categories: the categorical ones among them.
         cfg: bins and gates.
@@ -61,13 +64,22 @@ def judge(
         *stats_of_numbers(made.numeric, measured, layout, tally),
         *stats_of_indices(made.categorical, categories.crossings, layout, tally),
     ]
+    shift = skew(layout, tally, as_vector(met(later, layout).toArrow(), sum(layout.num_bins)))
+    stats = [row | figures for row, figures in zip(stats, shift, strict=True)]
     tests = categories.tests.of(made, [c.cross for c in categories.crossings.values()])
     chosen = select(names, tally, tests, cfg.selection)
     return Judged(
         _frame(rows.sparkSession, stats, FEATURE_STATS),
         _frame(rows.sparkSession, selection_rows(chosen), FEATURE_SELECTION),
-        f"{sum(each.kept for each in chosen)} of {len(chosen)} features kept",
+        _in_words(chosen, stats),
     )
+
+
+def _in_words(chosen: list[Decision], stats: list[Row]) -> str:
+    kept = {each.name for each in chosen if each.kept}
+    skewed = sum(row["feature"] in kept and (row["psi"] or 0.0) > SKEWED for row in stats)
+    told = f"{len(kept)} of {len(chosen)} features kept"
+    return f"{told}, {skewed} of them skewed in the test" if skewed else told
 
 
 def _frame(spark: SparkSession, rows: list[Row], table: Table) -> DataFrame:

@@ -1,4 +1,4 @@
-"""How far a column lies from where it lay in the last run that was accepted."""
+"""How far what fell into bins lies from what fell into the same bins before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -67,10 +67,13 @@ FEATURE_STATS = Table(
         ("size!", INT, "bins, the last for missing values; or indices"),
         ("counts!", T.ArrayType(LONG), "examples in each bin or of each index"),
         ("collisions", DOUBLE, "hashed cross: share of combinations that share their bucket"),
+        ("later", T.ArrayType(LONG), "counts of the test, in the same bins; null without a test"),
+        ("psi", DOUBLE, "skew: population stability index of the test against the training part"),
+        ("ks", DOUBLE, "numeric: Kolmogorov-Smirnov distance of the same, as far as bins tell"),
     ),
     keys=("purpose", "feature"),
     slice_by="purpose",
-    contract=2,
+    contract=3,
 )
 FEATURE_SELECTION = Table(
     "feature_selection",
