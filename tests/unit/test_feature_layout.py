@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tastemill.features.bins import codes
+from tastemill.features.config import FeaturesConfig
 from tastemill.features.layout import NUM_CLASSES, label_edges, layout_of
 
 
@@ -21,7 +22,7 @@ def test_each_feature_gets_bins_and_a_scale_of_its_own() -> None:
     labels = (random.random(1_000) < 0.2).astype(np.float64)
     # All rows reach further than the sample does.
     extremes = [(-5.0, 30.0), (0.0, 0.0), (None, None), (0.0, 400.0), (None, None)]
-    layout = layout_of(sample, labels, extremes, [4], num_bins=10, rows=50_000)
+    layout = layout_of(sample, labels, extremes, [4], FeaturesConfig(num_bins=10), rows=50_000)
     assert [len(edges) for edges in layout.edges] == [9, 0, 0, 9, 0]
     assert layout.num_bins == [11, 2, 2, 11, 2, 4]
     assert layout.centre[:2] == pytest.approx([10, 0], abs=0.3)
@@ -30,6 +31,20 @@ def test_each_feature_gets_bins_and_a_scale_of_its_own() -> None:
     assert layout.scale[3] > 5  # most values are one: their deviation counts
     assert layout.reach[1:].tolist() == [0.0, 0.0, 400.0, 0.0]
     assert layout.reach[0] == 30 - layout.centre[0]
+
+
+def test_bins_of_one_width_reach_over_all_rows() -> None:
+    sample = np.array([[1.0, np.nan], [2.0, np.nan]], dtype=np.float32)
+    layout = layout_of(
+        sample,
+        np.array([0.0, 1.0]),
+        [(0.0, 10.0), (None, None)],
+        [],
+        FeaturesConfig(num_bins=5, binning="width"),
+        rows=2,
+    )
+    assert layout.edges[0].tolist() == [2.0, 4.0, 6.0, 8.0]
+    assert layout.edges[1].size == 0
 
 
 def test_a_value_of_the_label_that_the_sample_lacks_joins_its_neighbour() -> None:

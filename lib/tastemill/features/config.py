@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from tastemill.config import Section
 CATEGORICAL = {"item": ("category", "price_bucket"), "user": ("age", "gender", "occupation")}
 NUMERIC = {"item": ("price", "age", "num_categories"), "user": ()}
 TIME = ("hour", "weekday")
+Binning = Literal["size", "width"]
 
 
 class SelectionConfig(Section):
@@ -85,8 +86,9 @@ class FeaturesConfig(Section):
     min_rows: int = Field(
         5, ge=1, description="Events that a value has to be met in to be told apart from others."
     )
-    num_bins: int = Field(
-        32, ge=2, le=256, description="Bins of equal size in which numbers are judged."
+    num_bins: int = Field(32, ge=2, le=256, description="Bins at most in which numbers are judged.")
+    binning: Binning = Field(
+        "size", description="Bins hold as many rows each, or (width) are as wide as each other."
     )
     sample_rows: int = Field(
         50_000, ge=1_000, description="Rows, drawn by a hash, that edges and quantiles come from."

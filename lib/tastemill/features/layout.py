@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tastemill.features.bins import Floats, Values, quantiles
+from tastemill.features.bins import Floats, Values, equal_width, quantiles
+from tastemill.features.config import FeaturesConfig
 from tastemill.features.tally import Layout, Matrix
 
 NUM_CLASSES = 20  # a label of more values than these is cut into as many classes
@@ -15,8 +16,8 @@ def layout_of(
     labels: Floats,
     extremes: Sequence[tuple[float | None, float | None]],
     sizes: Sequence[int],
+    cfg: FeaturesConfig,
     *,
-    num_bins: int,
     rows: int,
 ) -> Layout:
     """The layout in which all rows are counted.
@@ -27,7 +28,7 @@ def layout_of(
         extremes: lowest and highest finite value of each numeric feature in all rows, None where
             there is none.
         sizes: number of indices of each categorical feature.
-        num_bins: of each numeric feature at most, beside that for missing values.
+        cfg: how many bins a numeric feature has, beside that for missing values, and of what kind.
         rows: of all rows.
     """
     # Sorted, so that no figure depends on the order in which the rows come.
@@ -38,7 +39,9 @@ def layout_of(
         for (low, high), middle in zip(extremes, centre, strict=True)
     ]
     return Layout(
-        edges=tuple(quantiles(column, num_bins) for column in columns),
+        edges=tuple(
+            _edges(column, between, cfg) for column, between in zip(columns, extremes, strict=True)
+        ),
         sizes=tuple(sizes),
         label_edges=label_edges(labels),
         rows=rows,
@@ -46,6 +49,15 @@ def layout_of(
         scale=np.array([_scale(c, far) for c, far in zip(columns, reach, strict=True)]),
         reach=np.array(reach),
     )
+
+
+def _edges(
+    column: Values, between: tuple[float | None, float | None], cfg: FeaturesConfig
+) -> Floats:
+    low, high = between
+    if cfg.binning == "size" or low is None or high is None:
+        return quantiles(column, cfg.num_bins)
+    return equal_width(low, high, cfg.num_bins)
 
 
 def label_edges(labels: Floats) -> Floats:

@@ -55,7 +55,7 @@ def judge(
         table["label"].to_numpy(),
         [(row["low"], row["high"]) for row in measured],
         categories.sizes,
-        num_bins=cfg.num_bins,
+        cfg,
         rows=num_rows,
     )
     tally = taken_apart(layout, as_vector(sums(rows, layout).toArrow(), sum(layout.parts)))

@@ -61,7 +61,7 @@ FEATURE_STATS = Table(
         (
             "edges",
             NUMBERS,
-            "numeric: of bins of one size, from a sample; a bin holds its lower edge",
+            "numeric: of bins of one size (from a sample) or width; a bin holds its lower edge",
         ),
         ("cuts", NUMBERS, "numeric: those of the edges where the label changes (MDLP)"),
         ("size!", INT, "bins, the last for missing values; or indices"),
