@@ -34,6 +34,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     if unknown := set(wanted) - set(KINDS):
         raise UsageError("unknown variant", expected=", ".join(KINDS), found=", ".join(unknown))
     past = passes.numbered_events(warehouse, cfg, passes.times_of(warehouse, cfg)).where(is_past())
+    if "als_explicit" in wanted and _needs_no_values(cfg) and _without_values(past):
+        wanted.remove("als_explicit")
     checkpoints = str(paths.artifacts(cfg) / "checkpoints" / "als")
     saved: dict[str, str] = {}
     for kind in wanted:
@@ -50,6 +52,15 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
             warehouse, [models.Fitted(recipe, seconds, factors.items, factors.users)]
         )
     return job.JobResult(len(saved), saved)
+
+
+def _needs_no_values(cfg: Config) -> bool:
+    """Whether a fit to values is only one of several, of a source that need not have any."""
+    return cfg.dataset.task == "implicit" and cfg.recommend.model != "als_explicit"
+
+
+def _without_values(past: DataFrame) -> bool:
+    return past.where("value IS NOT NULL").isEmpty()
 
 
 def _params(cfg: Config, kind: str) -> dict[str, object]:

@@ -69,7 +69,11 @@ def fit_als(ratings: DataFrame, cfg: AlsConfig, *, implicit: bool, checkpoints: 
     ratings = ratings.sortWithinPartitions("user_idx", "item_idx").persist()
     try:
         if ratings.isEmpty():
-            raise DataError("no ratings before as_of to fit ALS on", fix="ingest more events")
+            what = "events that count as taken" if implicit else "events with a value"
+            raise DataError(
+                f"no {what} before as_of to fit ALS on",
+                fix="tastemill datasets check shows what the mapping makes of the source",
+            )
         model = ALS(
             rank=cfg.rank,
             maxIter=cfg.max_iter,
