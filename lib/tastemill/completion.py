@@ -11,13 +11,15 @@ STAGES = (
     "build_profiles",
     "build_examples",
     "check_quality",
+    "build_features",
     "train_baselines",
     "train_als",
     "train_deep",
+    "train_ranker",
     "recommend",
     "evaluate",
 )
-JOBS = (*STAGES, "build_features", "maintain_tables")
+JOBS = (*STAGES, "maintain_tables")
 TABLES = (
     "events",
     "ingested_files",
@@ -37,6 +39,7 @@ TABLES = (
     "features",
     "feature_stats",
     "feature_selection",
+    "feature_pools",
     "models",
     "user_factors",
     "item_factors",

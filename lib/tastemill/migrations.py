@@ -26,6 +26,8 @@ STEPS = (
     Step(tables.RUNS, 2, adds=("environment",)),
     Step(tables.FEATURE_STATS, 2, adds=("collisions",)),
     Step(tables.FEATURE_STATS, 3, adds=("later", "psi", "ks")),
+    Step(tables.FEATURE_STATS, 4, adds=("goes_by",)),
+    Step(tables.FEATURES, 2, adds=("recent", "pooled")),
 )
 
 

@@ -17,6 +17,9 @@ from tastemill.errors import ContractError
 from tastemill.parallel import at_once
 from tastemill.tables import ITEM_FACTORS, MODELS, USER_FACTORS
 
+PAIRS_ONLY = ("ranker",)
+"""Kinds that score rows of features, and make no lists."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -114,15 +117,24 @@ def find(warehouse: Warehouse, model_id: str) -> Model:
 def newest(
     warehouse: Warehouse, purpose: Purpose, *, as_of: datetime | None = None, split: str = ""
 ) -> dict[str, str]:
-    """Kind to model_id of the models fitted last for a purpose; of one moment and split if told."""
+    """Kind to model_id of the models fitted last for a purpose; of one moment and split if told.
+
+    Of those that make lists.
+    """
     if not warehouse.exists(MODELS):
         return {}
     rows = warehouse.read(MODELS).where(F.col("purpose") == purpose)
+    rows = rows.where(~F.col("kind").isin(*PAIRS_ONLY))
     if as_of is not None:
         kept_from = F.coalesce(F.get_json_object("params", "$.split"), F.lit(""))
         rows = rows.where((F.col("as_of") == F.lit(as_of)) & (kept_from == split))
     latest = rows.groupBy("kind").agg(F.max_by("model_id", "created_at").alias("model_id"))
     return {r["kind"]: r["model_id"] for r in latest.collect()}
+
+
+def that_make_lists(models: Mapping[str, str]) -> dict[str, str]:
+    """Of kind to model_id, those from which lists are made."""
+    return {kind: model_id for kind, model_id in models.items() if kind not in PAIRS_ONLY}
 
 
 def _labelled(frames: Mapping[str, DataFrame]) -> DataFrame:

@@ -1,6 +1,6 @@
 """How time grows with synthetic events, and what our parsing of a CSV costs beside Spark's own.
 
-python -m tests.benchmarks.growth [--millions 1 4 16] [--csv-mib 500]
+python -m tests.benchmarks.growth [--millions 1 4 16] [--csv-mib 500] [--features]
 """
 
 import argparse
@@ -9,13 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill.config.load import Config, Request, load_config
 from tastemill.console import err, show
-from tastemill.jobs import build_profiles, ingest
+from tastemill.jobs import build_examples, build_features, build_profiles, ingest
 from tastemill.session import build_session
 from tastemill.sources.mapping import SourceConfig
 from tastemill.sources.tabular import read
@@ -23,6 +24,13 @@ from tastemill.synth.params import SynthConfig
 from tastemill.synth.write import synthesize
 
 MEMORY = "4g"
+STAGES: dict[str, Any] = {
+    "ingest": ingest,
+    "profiles": build_profiles,
+    "examples": build_examples,
+    "features": build_features,
+}
+WITH_FEATURES = ("examples", "features")
 EVENTS_PER_USER, EVENTS_PER_ITEM = 100, 400
 ROUNDS = 3  # of each way to read the CSV, in turn; the fastest counts
 # A text file of the same events; the columns that every log has.
@@ -55,7 +63,9 @@ MAPPING = SourceConfig.model_validate(
 def config(folder: Path) -> Config:
     """The synthetic dataset, on a driver of so much memory."""
     place = (f"run.data='{folder}/data'", f"run.warehouse='{folder}/warehouse'")
-    cfg = load_config(Request("synthetic", settings=place))
+    # Of a hundred events three are purchases, each with four negatives.
+    settings = ("examples.types=['purchase']", *place)
+    cfg = load_config(Request("synthetic", settings=settings))
     conf = {**cfg.session.conf, "spark.driver.memory": MEMORY}
     return cfg.model_copy(update={"session": cfg.session.model_copy(update={"conf": conf})})
 
@@ -78,31 +88,33 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
-def grow(spark: SparkSession, folder: Path, millions: list[int]) -> list[dict[str, float]]:
-    """Ingest and profiles at each size, in one session; the smallest comes twice and warms it."""
+def grow(
+    spark: SparkSession, folder: Path, millions: list[int], *, features: bool
+) -> list[dict[str, float]]:
+    """Each stage at each size, in one session; the smallest comes twice and warms it."""
     found = []
     for place, size in enumerate([min(millions), *millions]):
         here = folder / f"{place}-{size}"
         here.mkdir()
         made, cfg = make(spark, here, size * 1_000_000), config(here)
-        ingested = timed(lambda cfg=cfg: ingest.run(spark, cfg))
-        profiled = timed(lambda cfg=cfg: build_profiles.run(spark, cfg))
-        total = ingested + profiled
-        row = {
-            "events": size * 1_000_000,
-            "made/s": made,
-            "ingest s": ingested,
-            "profiles s": profiled,
-            "events/s": size * 1_000_000 / total,
-        }
+        row = {"events": size * 1_000_000, "made/s": made}
+        for name, module in STAGES.items():
+            if features or name not in WITH_FEATURES:
+                row[f"{name} s"] = timed(lambda module=module, cfg=cfg: module.run(spark, cfg))
+        row["events/s"] = size * 1_000_000 / seconds(row)
         err.print(row, highlight=False)
         found.append(row)
     return found[1:]
 
 
+def seconds(row: dict[str, float]) -> float:
+    """Of all stages."""
+    return sum(row.get(f"{name} s", 0.0) for name in STAGES)
+
+
 def growth_of(rows: list[dict[str, float]]) -> str:
     """How many times longer the last size took than the one before it."""
-    before, last = (row["ingest s"] + row["profiles s"] for row in rows[-2:])
+    before, last = (seconds(row) for row in rows[-2:])
     more = rows[-1]["events"] / rows[-2]["events"]
     took = last / before
     return f"{more:g} times the events take {took:.2f} times as long; goal <= {1.1 * more:.1f}"
@@ -146,14 +158,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="growth")
     parser.add_argument("--millions", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--csv-mib", type=int, default=500)
+    parser.add_argument("--features", action="store_true", help="examples and features too")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tastemill-growth-") as name:
         folder = Path(name)
         spark = build_session(config(folder).session)
-        rows = grow(spark, folder, given.millions)
+        rows = grow(spark, folder, given.millions, features=given.features)
         largest = folder / f"{len(given.millions)}-{given.millions[-1]}"
         text = parse(spark, largest, given.csv_mib)
-    show(f"Ingest and profiles on {MEMORY}", rows)
+    show(f"Stages on {MEMORY}", rows)
     if len(rows) > 1:
         print(growth_of(rows))
     show("Reading a CSV", [text])

@@ -3,17 +3,22 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
-from tastemill import tables
+from tastemill import models, tables
 from tastemill.cli import app
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.jobs import build_examples, build_features, build_profiles, ingest
+from tastemill.errors import ContractError, UsageError
+from tastemill.featuring.pools import read_pool
+from tastemill.jobs import build_examples, build_features, build_profiles, ingest, train_ranker
+from tastemill.ranking.score import score
 from tastemill.testing.toy import write_movielens
 
 pytestmark = pytest.mark.slow
@@ -24,6 +29,10 @@ SETTINGS = (
     "features.windows_days=[7,30]",
     f"features.crosses=[{CROSSES}]",
     "features.search_crosses=2",
+    "features.encode=['item_category', 'user_gender']",
+    "features.pooled=['mean']",
+    "features.recent_items=5",
+    "features.pools.items={include = ['item_*'], only_kept = false}",
 )
 MADE = (
     tables.FEATURES,
@@ -92,6 +101,32 @@ def test_a_pair_that_tells_together_is_found(warehouse: Warehouse) -> None:
     }
 
 
+def test_what_a_user_met_last(warehouse: Warehouse) -> None:
+    features, stats = (table_of(warehouse, t) for t in (tables.FEATURES, tables.FEATURE_STATS))
+    place = stats[stats.kind == "numeric"].set_index("feature").place
+    recent = features.recent.map(list)
+    assert recent.map(len).max() == 5
+    number = features.numeric.map(lambda row: row[place["user_recent_items"]])
+    assert (number == recent.map(len)).all()
+    # Twenty slots of categories (movielens-100k) and the buckets of titles.
+    assert set(features.pooled.map(len)) == {20 + 128}
+    kept = table_of(warehouse, tables.FEATURE_SELECTION).set_index("feature").told
+    assert kept["user_recent_category_mean"] > 0.01
+    words = table_of(warehouse, tables.FEATURE_VOCABULARY).query("feature == 'item_text'")
+    assert {"film", "1990"} <= set(words.value)
+    assert words.set_index("value").rows["film"] == 30
+
+
+def test_values_as_numbers(warehouse: Warehouse) -> None:
+    features, stats = (table_of(warehouse, t) for t in (tables.FEATURES, tables.FEATURE_STATS))
+    figures = stats.set_index("feature")
+    assert list(figures.goes_by["item_category_target"]) == ["item_category"]
+    # A user is met as often with a label of 1 as with four of 0, whoever it is.
+    at = int(figures.place["user_gender_target"])
+    late = features[features.split == "test"].numeric.map(lambda row: row[at])
+    assert late.between(0.15, 0.3).all()
+
+
 def test_a_hashed_cross_says_how_much_falls_together(warehouse: Warehouse) -> None:
     stats = table_of(warehouse, tables.FEATURE_STATS).set_index("feature")
     hashed = stats.loc["user_gender:user_age"]
@@ -125,6 +160,53 @@ def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None
     assert "user_occupation" not in kept.stdout
 
 
+@pytest.fixture(scope="module")
+def ranker(spark: SparkSession, cfg: Config) -> models.Model:
+    fitted = train_ranker.run(spark, cfg).models["ranker"]
+    return models.find(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), fitted)
+
+
+def test_a_ranker_learns_from_a_pool(warehouse: Warehouse, ranker: models.Model) -> None:
+    pool = read_pool(warehouse, "backtest", "kept")
+    chosen = table_of(warehouse, tables.FEATURE_SELECTION)
+    assert {each.feature for each in pool.members} == set(chosen[chosen.kept].feature)
+    assert ranker.params["pool_version"] == pool.version
+    assert ranker.metrics["test_auc"] > 0.7
+    assert ranker.metrics["test_log_loss"] < 0.5
+    # It makes no lists, so none of the jobs that make them takes it for a model of theirs.
+    assert "ranker" not in models.newest(warehouse, "backtest")
+    rows = warehouse.read(tables.FEATURES, where="backtest").where("split = 'test'")
+    scored = score(warehouse, "backtest", rows, ranker).toPandas()
+    assert len(scored) == rows.count()
+    assert scored.prediction.between(0, 1).all()
+    liked = scored.groupby("label").prediction.mean()
+    assert liked[1] > liked[0] + 0.1
+
+
+def test_a_pool_is_what_its_patterns_say(warehouse: Warehouse) -> None:
+    items = read_pool(warehouse, "backtest", "items")
+    assert {each.feature for each in items.members} >= {"item_price", "item_category"}
+    assert all(each.feature.startswith("item_") for each in items.members)
+    with pytest.raises(UsageError, match="did you mean items"):
+        read_pool(warehouse, "backtest", "item")
+
+
+def test_a_ranker_scores_with_no_other_pool(
+    spark: SparkSession, cfg: Config, warehouse: Warehouse, ranker: models.Model
+) -> None:
+    other = replace(ranker, params={**ranker.params, "pool": "items"})
+    rows = warehouse.read(tables.FEATURES, where="backtest")
+    with pytest.raises(ContractError, match="can't score with pool items"):
+        score(warehouse, "backtest", rows, other)
+    # Features that were written without their pools: positions may be of other features.
+    warehouse.overwrite_slice(tables.FEATURES, rows.localCheckpoint(), "backtest")
+    with pytest.raises(ContractError, match="build_features again"):
+        score(warehouse, "backtest", rows, ranker)
+    build_features.run(spark, cfg)
+    warehouse.forget()
+    assert read_pool(warehouse, "backtest", "kept").version == ranker.params["pool_version"]
+
+
 @contextmanager
 def partitions(spark: SparkSession, number: int) -> Iterator[None]:
     """So many shuffle partitions for a while."""
@@ -139,8 +221,29 @@ def test_equal_to_the_byte_under_another_partitioning(
     spark: SparkSession, cfg: Config, warehouse: Warehouse
 ) -> None:
     before = {table.name: table_of(warehouse, table) for table in MADE}
+    pools = [read_pool(warehouse, "backtest", name) for name in ("kept", "items")]
     with partitions(spark, 7):
         build_features.run(spark, cfg)
+    again = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
     for table in MADE:
-        again = table_of(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), table)
-        pd.testing.assert_frame_equal(again, before[table.name], check_exact=True)
+        pd.testing.assert_frame_equal(table_of(again, table), before[table.name], check_exact=True)
+    assert [read_pool(again, "backtest", pool.name) for pool in pools] == pools
+
+
+def test_a_leak_is_caught(spark: SparkSession, tmp_path: Path) -> None:
+    write_movielens(tmp_path / "data", users=20, items=20)
+    # Whoever rates, and whenever: the genre alone says with how many stars.
+    lines = [line.split("\t") for line in (tmp_path / "data" / "u.data").read_text().splitlines()]
+    told = (f"{user}\t{item}\t{2 + 3 * (int(item) % 2)}\t{at}" for user, item, _, at in lines)
+    (tmp_path / "data" / "u.data").write_text("\n".join(told) + "\n")
+    place = (f"run.data='{tmp_path}/data'", f"run.warehouse='{tmp_path}/warehouse'")
+    cfg = load_config(Request("movielens-100k", settings=("features.windows_days=[7]", *place)))
+    for job in (ingest, build_profiles, build_examples, build_features):
+        job.run(spark, cfg)
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    chosen = table_of(warehouse, tables.FEATURE_SELECTION).set_index("feature")
+    assert chosen.reason["item_category"] == "leak: it tells 100% of the label"
+    # What the item was given before tells almost as much, and is no leak.
+    kept = {each.feature for each in read_pool(warehouse, "backtest", "kept").members}
+    assert "item_rating_value_mean" in kept
+    assert "item_category" not in kept

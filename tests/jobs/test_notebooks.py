@@ -49,7 +49,8 @@ def quickstart(done: Notebook, warehouse: Warehouse, user: str) -> None:
     assert page.lower().startswith("<!doctype html>")
     assert str(done.exit_value) in page
     runs = warehouse.read(tables.RUNS).where(f"run_id = '{done.exit_value}'").collect()
-    assert len(runs) == len(BACKTEST) + 2  # no gate; in production profiles, the model, the lists
+    # No gate, no features, no ranker; in production profiles, the model, the lists.
+    assert len(runs) == len(BACKTEST) - 3 + 3
     assert {run.status for run in runs} == {"done"}
     (command,) = {run.command for run in runs}
     assert re.match(

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from tastemill import tables
 from tastemill.config import DatasetConfig, SplitConfig
-from tastemill.examples import ExamplesConfig, Recipe, build_examples
+from tastemill.examples import Recipe, build_examples
+from tastemill.negatives import ExamplesConfig
 from tastemill.profiles.before import NUM_FOLDS
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import Moment
@@ -246,6 +247,46 @@ def test_popular_items_are_drawn_more_often(spark: SparkSession) -> None:
     assert popular[1] / total == pytest.approx(8 / 36, abs=0.04)
     assert popular[2] / total == pytest.approx(27 / 36, abs=0.04)
     assert alike[0] / sum(alike.values()) == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_what_was_met_and_not_taken_comes_first(spark: SparkSession) -> None:
+    """Views are exposures, purchases are taken."""
+    at = START + timedelta(days=30)
+
+    def of_type(kind: str, n: int, user: int, item: int, days: float) -> Event:
+        return event(n, user, item, at + timedelta(days=days), None) | {"event_type": kind}
+
+    events = [
+        *(of_type("view", n, 0, item, days) for n, (item, days) in enumerate([
+            (1, -1),  # met shortly before
+            (2, -6.9), (2, -3),
+            (3, -7.1),  # too long ago
+            (4, 0),  # at the same moment, which isn't before
+            (0, -2), (5, -1),  # taken then, or before
+        ])),
+        of_type("purchase", 10, 0, 5, -20),
+        of_type("purchase", 11, 0, 0, 0),
+        of_type("view", 12, 1, 6, -1),  # met by another one
+        # So that what can be drawn is known.
+        *(of_type("purchase", 20 + item, 7, item, -25) for item in range(7)),
+    ]  # fmt: skip
+    exposed = {"negatives": "exposure", "types": ["purchase"]}
+    found = examples_of(spark, events, recipe(IMPLICIT, num_negatives=3, **exposed))
+    assert {key[0] for key in found} == {"e10", "e11", *(f"e{20 + item}" for item in range(7))}
+    drawn = [found["e11", n].item_idx for n in (1, 2, 3) if ("e11", n) in found]
+    assert set(drawn[:2]) == {1, 2}
+    # Two were met; the third is drawn from all, and none that was taken.
+    assert not {0, 5} & set(drawn)
+    assert found["e11", 0].weight == 2.5
+    few = examples_of(spark, events, recipe(IMPLICIT, num_negatives=1, **exposed))
+    assert few["e11", 1].item_idx == drawn[0]
+    long = examples_of(spark, events, recipe(IMPLICIT, num_negatives=3, exposure_days=8, **exposed))
+    assert {long["e11", n].item_idx for n in (1, 2, 3)} == {1, 2, 3}
+
+
+def test_exposures_need_to_be_told_from_what_is_taken() -> None:
+    with pytest.raises(ValueError, match="needs types"):
+        ExamplesConfig(negatives="exposure")
 
 
 def test_no_negatives_where_none_are_wanted_or_left(spark: SparkSession) -> None:

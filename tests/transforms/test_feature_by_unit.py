@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from tastemill.features.by_unit import mean_labels, shares_taken
+from tastemill.features import by_unit
+from tastemill.features.by_unit import mean_labels, shares_taken, users_by_value
 from tastemill.features.known import Known
 from tastemill.features.units import MICRO
 
@@ -45,22 +46,35 @@ def test_mean_labels(spark: SparkSession, table: pd.DataFrame, known: tuple[Know
     assert len(found) == 3
 
 
-def test_shares_taken(spark: SparkSession, table: pd.DataFrame, known: tuple[Known, Known]) -> None:
-    rows = spark.createDataFrame(table[table.label == 1])
-    found = shares_taken(rows.repartition(3), *known).toPandas()
+def test_shares_taken(
+    spark: SparkSession,
+    table: pd.DataFrame,
+    known: tuple[Known, Known],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(by_unit, "MIN_UNITS", 4)
+    rows = spark.createDataFrame(table[table.label == 1]).repartition(3)
+    found = shares_taken(rows, *known).toPandas()
     taken = table[table.label == 1].assign(kind=lambda rows: 2 + rows.item_idx % 3)
-    of_user = taken.groupby("user_idx").kind.value_counts(normalize=True)
-    shares = of_user.rename("share").reset_index()
-    shares["share"] = (shares.share * MICRO).round()
-    shares = shares[shares.user_idx < 5]
-    for row in found[found.user_place == 0].itertuples():
-        same = (shares.user_idx % 2 == row.user_index - 2) & (shares.kind == row.item_index)
-        own = shares[same].share
-        assert (row.item_place, row.units) == (0, len(own))
-        assert row.total == own.sum()
-    assert set(found.user_place) == {0, 1}
-    together = found[found.user_place == 1]
-    assert together.units.sum() == len(shares)
+    of_user = pd.crosstab(taken.user_idx, taken.kind, normalize="index").loc[:4]
+    attributes = {0: of_user.index % 2, 1: of_user.index * 0}
+    assert len(found) == 2 * 3
+    for row in found.itertuples():
+        shares = (of_user[row.item_index] * MICRO).round()
+        assert (row.item_place, row.units) == (0, (shares > 0).sum())
+        assert row.total == shares.sum()
+        assert int(row.squares) == (shares**2).sum()
+        groups = shares.groupby(attributes[row.user_place])
+        assert float(row.of_groups) == pytest.approx((groups.sum() ** 2 / groups.size()).sum())
+    users = {row.user_place: row for row in users_by_value(rows, known[0]).collect()}
+    assert [(users[place].groups, users[place].units) for place in (0, 1)] == [(2, 5), (1, 5)]
+
+
+def test_kinds_that_few_have_taken_are_not_asked_about(
+    spark: SparkSession, table: pd.DataFrame, known: tuple[Known, Known]
+) -> None:
+    assert len(USERS) < by_unit.MIN_UNITS
+    assert shares_taken(spark.createDataFrame(table), *known).isEmpty()
 
 
 def test_results_do_not_depend_on_partitions(

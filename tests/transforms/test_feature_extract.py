@@ -14,10 +14,10 @@ from tastemill.features.past import Kinds
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CUT = START + timedelta(days=40)
-KINDS = Kinds(CUT, ("view", "purchase"), (1, 7), 10.0, ("brand",), 2)
+KINDS = Kinds(CUT, ("view", "purchase"), (1, 7), 10.0, ("brand",), 2, searched=True)
 EVENTS = (
     "user_idx int, item_idx int, event_type string, value double, dwell_seconds double, "
-    "event_time timestamp"
+    "sought int, event_time timestamp"
 )
 EXAMPLES = (
     "event_id string, n int, user_idx int, item_idx int, event_time timestamp, label double, "
@@ -37,10 +37,14 @@ def history(seed: int = 4, rows: int = 120) -> pd.DataFrame:
             "event_type": random.choice(["view", "purchase"], rows),
             "value": random.choice([np.nan, 1.0, 4.0], rows),
             "dwell_seconds": random.choice([np.nan, 30.0], rows),
+            "sought": None,
             "event_time": at,
         }
     )
-    table.loc[table.sample(10, random_state=1).index, "item_idx"] = None
+    searches = table.sample(12, random_state=1).index
+    table.loc[searches, "item_idx"] = None
+    # Index 2 or 3 of the first attribute, or words that no item has.
+    table.loc[searches, "sought"] = [2, 3, None] * 4
     return table.sort_values("event_time", ignore_index=True)
 
 
@@ -100,10 +104,10 @@ def test_each_feature_has_a_name_of_its_own_and_a_meaning(
 ) -> None:
     made = extracted(spark, past, past)
     names = [feature.name for feature in made.numeric]
-    assert len(set(names)) == len(names) == 45
+    assert len(set(names)) == len(names) == 46
     assert all(feature.definition and feature.family for feature in made.numeric)
     assert made.categorical == ("hour", "weekday", "item_brand", "item_kind", "user_gender")
-    assert made.rows.columns == [*EXAMPLE, "numeric", "categorical"]
+    assert made.rows.columns == [*EXAMPLE, "numeric", "categorical", "recent", "pooled"]
 
 
 def test_figures_worked_out_slowly(past: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -128,6 +132,11 @@ def test_figures_worked_out_slowly(past: pd.DataFrame, found: pd.DataFrame) -> N
         alike = sum(brand.get(i) == brand.get(item) for i in of_user.item_idx.dropna())
         share = alike / (len(of_user) + 10) if brand.get(item) else np.nan
         assert row.user_brand_share == pytest.approx(share, nan_ok=True)
+        sought = of_user.sought.dropna()
+        share = (sought == brand.get(item)).sum() / (len(sought) + 10)
+        assert row.user_search_category_share == pytest.approx(
+            share if brand.get(item) else np.nan, nan_ok=True
+        )
         since = (seen - of_user.event_time.max()).total_seconds() if len(of_user) else np.nan
         assert row.user_event_recency == pytest.approx(since, nan_ok=True)
 

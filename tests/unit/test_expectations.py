@@ -62,6 +62,21 @@ def test_the_gate_is_part_of_a_line_that_expects_something() -> None:
     assert names == [name for _, name in Plan().stages(without)]
 
 
+def test_features_and_their_ranker_are_part_of_a_line_that_wants_them() -> None:
+    def names(*settings: str) -> list[str]:
+        cfg = load_config(Request("movielens-1m", settings=settings))
+        return [name for _, name in Plan().stages(cfg)]
+
+    without = names()
+    assert "build_features" not in without
+    built = names("features.enabled=true")
+    assert built.index("build_features") == built.index("build_examples") + 1
+    assert "train_ranker" not in built
+    ranked = names("ranker.enabled=true")
+    assert ranked.index("build_features") < ranked.index("train_ranker") < ranked.index("recommend")
+    assert len(ranked) == len(built) + 1 == len(without) + 2
+
+
 def test_the_index_by_hand() -> None:
     before, now = Bins(EDGES, (50, 30, 20, 0, 0)), Bins(EDGES, (25, 30, 45, 0, 0))
     by_hand = 0.25 * math.log(2) + 0.25 * math.log(45 / 20)

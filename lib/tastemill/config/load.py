@@ -22,10 +22,11 @@ from tastemill.config.lines import place_of
 from tastemill.config.sections import DatasetConfig, RunConfig, Section, SplitConfig
 from tastemill.errors import UsageError, did_you_mean
 from tastemill.evaluation.config import EvaluationConfig
-from tastemill.examples import ExamplesConfig
 from tastemill.features.config import FeaturesConfig
+from tastemill.negatives import ExamplesConfig
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.quality.config import QualityConfig
+from tastemill.ranking.config import RankerConfig
 from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
 from tastemill.sources.config import IngestConfig
@@ -47,6 +48,7 @@ class Config(Section):
     examples: ExamplesConfig = ExamplesConfig()
     quality: QualityConfig = QualityConfig()
     features: FeaturesConfig = FeaturesConfig()
+    ranker: RankerConfig = RankerConfig()
     baselines: BaselinesConfig = BaselinesConfig()
     als: AlsConfig = AlsConfig()
     deep: DeepConfig = DeepConfig()

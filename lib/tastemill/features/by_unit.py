@@ -10,8 +10,10 @@ from tastemill.features.known import Known
 from tastemill.features.units import MICRO
 
 WIDE = "decimal(38,0)"  # squares of millionths outgrow 64 bits
+OF_GROUP = "decimal(38,6)"
 OF_VALUE = ("place", "index")
-OF_PAIR = ("user_place", "user_index", "item_place", "item_index")
+OF_KIND = ("user_place", "item_place", "item_index")
+MIN_UNITS = 20  # users that have to have taken a kind of item for it to be asked about
 
 
 def mean_labels(rows: DataFrame, known: Known) -> DataFrame:
@@ -31,11 +33,12 @@ def mean_labels(rows: DataFrame, known: Known) -> DataFrame:
 
 
 def shares_taken(rows: DataFrame, users: Known, items: Known) -> DataFrame:
-    """(user_place, user_index, item_place, item_index, units, total, squares) of each pair.
+    """(user_place, item_place, item_index, units, total, of_groups, squares) of each kind of item.
 
-    Of a value of an attribute of users, and one of items: how many of these users took such items,
-    and sums over the shares of such items in all that each of them took. The other users' shares
-    are 0; `mean_labels` of the same rows tells how many users there are.
+    Of the shares of such items in all that each user took: what an analysis of variance between
+    the values of an attribute of users asks. Users who took none have a share of 0; kinds that
+    fewer than `MIN_UNITS` took are left out. As many rows as there are values of items' attributes
+    for each attribute of users.
 
     Args:
         rows: examples of what was taken, with user_idx and item_idx.
@@ -45,12 +48,27 @@ def shares_taken(rows: DataFrame, users: Known, items: Known) -> DataFrame:
     kinds = F.posexplode(items.all_of("indices")).alias("item_place", "item_index")
     taken = rows.join(items.table, items.key).select(users.key, kinds)
     counted = taken.groupBy(users.key, "item_place", "item_index").agg(F.count("*").alias("n"))
-    totals = rows.groupBy(users.key).agg(F.count("*").alias("of_all"))
-    share = F.round(F.col("n") * MICRO / F.col("of_all")).cast("long").alias("share")
+    totals = rows.groupBy(users.key).agg(F.count("*").alias("of_all")).join(users.table, users.key)
     values = F.posexplode(users.all_of("indices")).alias("user_place", "user_index")
-    of_each = counted.join(totals.join(users.table, users.key), users.key)
-    of_each = of_each.select("item_place", "item_index", share, values)
-    return of_each.groupBy(*OF_PAIR).agg(*_sums(F.col("share")))
+    by_index = totals.select(values).groupBy("user_place", "user_index")
+    sizes = by_index.agg(F.count("*").alias("size"))
+    share = F.round(F.col("n") * MICRO / F.col("of_all")).cast("long").alias("share")
+    of_each = counted.join(totals, users.key).select("item_place", "item_index", share, values)
+    by_value = of_each.groupBy(*OF_KIND, "user_index").agg(*_sums(F.col("share")))
+    by_value = by_value.join(F.broadcast(sizes), ["user_place", "user_index"])
+    wide = F.col("total").cast(WIDE)
+    of_group = ((wide * wide).cast(WIDE) / F.col("size")).cast(OF_GROUP)
+    added = [F.sum(name).alias(name) for name in ("units", "total", "squares")]
+    met = by_value.groupBy(*OF_KIND).agg(*added, F.sum(of_group).alias("of_groups"))
+    return met.where(F.col("units") >= MIN_UNITS)
+
+
+def users_by_value(rows: DataFrame, users: Known) -> DataFrame:
+    """(user_place, groups, units): of each attribute, its values and how many users took."""
+    values = F.posexplode(users.all_of("indices")).alias("user_place", "user_index")
+    there = rows.select(users.key).distinct().join(users.table, users.key).select(values)
+    counts = (F.count_distinct("user_index").alias("groups"), F.count("*").alias("units"))
+    return there.groupBy("user_place").agg(*counts)
 
 
 def _sums(amount: Column) -> list[Column]:

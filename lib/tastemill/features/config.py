@@ -12,6 +12,7 @@ CATEGORICAL = {"item": ("category", "price_bucket"), "user": ("age", "gender", "
 NUMERIC = {"item": ("price", "age", "num_categories"), "user": ()}
 TIME = ("hour", "weekday")
 Binning = Literal["size", "width"]
+Pooling = Literal["mean", "max"]
 
 
 class SelectionConfig(Section):
@@ -54,9 +55,20 @@ class CrossConfig(Section):
     )
 
 
+class PoolConfig(Section):
+    """A named set of features."""
+
+    include: tuple[str, ...] = Field(
+        ("*",), min_length=1, description='Names or patterns: ["item_*", "user_age"].'
+    )
+    exclude: tuple[str, ...] = Field((), description="Names or patterns of those that stay out.")
+    only_kept: bool = Field(True, description="Whether only kept features are in it.")
+
+
 class FeaturesConfig(Section):
     """What is worked out of behaviour, and how it is judged."""
 
+    enabled: bool = Field(False, description="Whether the line builds features.")
     windows_days: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 7, 30, 90), min_length=1, description="Lengths of the windows that end at each row."
     )
@@ -65,6 +77,19 @@ class FeaturesConfig(Section):
     )
     user_attributes: tuple[str, ...] = Field(
         (), description="Of users.attributes: which are features, beside age, gender, occupation."
+    )
+    encode: tuple[str, ...] = Field(
+        (),
+        description="Categorical features that are numbers too: mean label, and how often met.",
+    )
+    recent_items: int = Field(
+        20, ge=0, le=1_000, description="Of what a user met last, items that are looked at."
+    )
+    text_buckets: int = Field(
+        128, ge=0, le=4_096, description="Length of items' text vectors; 0: texts are passed over."
+    )
+    pooled: tuple[Pooling, ...] = Field(
+        (), description="Of the vectors of recent items, what is kept: mean, max."
     )
     crosses: tuple[CrossConfig, ...] = Field(
         (), description="Combinations of categorical features: [[features.crosses]]."
@@ -95,6 +120,9 @@ class FeaturesConfig(Section):
     )
     seed: int = Field(1, ge=0, description="Of that draw.")
     selection: SelectionConfig = SelectionConfig()
+    pools: dict[str, PoolConfig] = Field(
+        default_factory=dict, description="Named sets of features, beside `kept`, which has all."
+    )
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Self:
@@ -120,6 +148,17 @@ class FeaturesConfig(Section):
                 raise ValueError(f"crosses: {twice[0]} stands twice in one")
         if twice := _repeated(":".join(sorted(cross.of)) for cross in self.crosses):
             raise ValueError(f"crosses: {twice[0]} is there twice")
+        return self
+
+    @model_validator(mode="after")
+    def _encoded_are_categorical_features(self) -> Self:
+        known = (*self.categorical, *(":".join(cross.of) for cross in self.crosses))
+        if unknown := [name for name in self.encode if name not in known]:
+            raise ValueError(
+                f"encode: {unknown[0]} is no categorical feature; there are {', '.join(known)}"
+            )
+        if twice := _repeated(self.encode):
+            raise ValueError(f"encode: {twice[0]} stands twice")
         return self
 
     @property

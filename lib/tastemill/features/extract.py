@@ -1,19 +1,23 @@
 """All features of all examples, each as of just before its event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.features.crosses import Cross, with_crosses
+from tastemill.features.encoding import Encodings, with_encodings
 from tastemill.features.feature import Feature, packed
 from tastemill.features.known import Known
 from tastemill.features.own import CALENDAR, calendar, category_affinity, own_features
 from tastemill.features.past import Kinds, with_item_past, with_user_past
+from tastemill.features.recent import Shared, with_recent
 
 EXAMPLE = ("event_id", "n", "user_idx", "item_idx", "event_time", "label", "weight", "split")
+FLOATS = "array<float>"
 BEHAVIOUR = ("event_type", "value", "dwell_seconds")
 
 
@@ -24,24 +28,39 @@ class Described:
     Args:
         rows: with `categorical` array<int>.
         names: of the features in it.
+        numbers: further features, of columns of the rows.
     """
 
     rows: DataFrame
     names: tuple[str, ...]
+    numbers: tuple[Feature, ...] = ()
 
     def crossed(self, crosses: Sequence[Cross], fitted: DataFrame) -> "Described":
         """With combinations of features as further features."""
         rows = with_crosses(self.rows, "categorical", self.names, crosses, fitted)
-        return Described(rows, (*self.names, *(cross.name for cross in crosses)))
+        return replace(self, rows=rows, names=(*self.names, *(cross.name for cross in crosses)))
+
+    def encoded(self, encodings: Encodings, as_of: datetime) -> "Described":
+        """With features that became numbers."""
+        rows = with_encodings(self.rows, self.names, encodings, as_of)
+        return replace(self, rows=rows, numbers=(*self.numbers, *encodings.features()))
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """Examples with `numeric` array<float> and `categorical` array<int>, and what these hold."""
+    """Examples with `numeric` array<float> and `categorical` array<int>, and what these hold.
+
+    Also recent array<int> and pooled array<float>, null where they aren't wanted.
+    """
 
     rows: DataFrame
     numeric: tuple[Feature, ...]
     categorical: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Of all features, numeric ones first."""
+        return [*(feature.name for feature in self.numeric), *self.categorical]
 
 
 def describe(examples: DataFrame, users: Known, items: Known, num_categories: int) -> Described:
@@ -68,26 +87,35 @@ def describe(examples: DataFrame, users: Known, items: Known, num_categories: in
     return Described(rows, (*CALENDAR, *items.features, *users.features))
 
 
-def extract(events: DataFrame, described: Described, items: Known, kinds: Kinds) -> Extracted:
+def extract(
+    events: DataFrame,
+    described: Described,
+    items: Known,
+    kinds: Kinds,
+    shared: Shared | None = None,
+) -> Extracted:
     """Work out every feature of every example.
 
     Args:
-        events: the past, with user_idx and, but for searches, item_idx; events of unknown time
-            are left out.
+        events: the past, with user_idx and, but for searches, item_idx; searches may have what
+            they are after (`sought`); events of unknown time are left out.
         described: the examples.
         items: what is known of items.
         kinds: what the past is told apart by, and where it ends.
+        shared: vectors of items, where what a user met last is wanted.
     """
     at = F.unix_micros(F.least("event_time", F.lit(kinds.as_of))).alias("at")
-    own = own_features(kinds)
+    own = [*own_features(kinds), *described.numbers]
     alike = [
         items.told_apart(name).alias(f"alike_{place}")
         for place, name in enumerate(kinds.attributes)
     ]
     timed = events.where("event_time IS NOT NULL")
-    timed = timed.select(F.lit(True).alias("is_past"), at, "user_idx", "item_idx", *BEHAVIOUR)
+    sought = [F.col("sought").alias("alike_0")] if kinds.searched else []
+    known = (F.lit(True).alias("is_past"), at, "user_idx", "item_idx", *BEHAVIOUR)
     # Searches have no item: in a join, or as a past of items, they would be one huge key.
-    searches = timed.where("item_idx IS NULL")
+    searches = timed.where("item_idx IS NULL").select(*known, *sought)
+    timed = timed.select(*known)
     with_item = timed.where("item_idx IS NOT NULL")
     past = with_item.join(items.table.select("item_idx", *alike), "item_idx", "left")
     asked = described.rows.select(
@@ -101,12 +129,23 @@ def extract(events: DataFrame, described: Described, items: Known, kinds: Kinds)
     rows = reduce(_union, (past, searches, asked))
     rows, of_user = with_user_past(rows, kinds)
     rows, of_item = with_item_past(rows.where("item_idx IS NOT NULL"), kinds)
-    numeric = F.concat("of_user", "of_item", "of_row").alias("numeric")
+    rows, of_recent = _with_recent(rows.where("NOT is_past"), with_item, shared)
+    numeric = F.concat("of_user", "of_item", "of_row", "of_recent").alias("numeric")
     return Extracted(
-        rows.where("NOT is_past").select(*EXAMPLE, numeric, "categorical"),
-        (*of_user, *of_item, *own),
+        rows.select(*EXAMPLE, numeric, "categorical", "recent", "pooled"),
+        (*of_user, *of_item, *own, *of_recent),
         described.names,
     )
+
+
+def _with_recent(
+    rows: DataFrame, past: DataFrame, shared: Shared | None
+) -> tuple[DataFrame, list[Feature]]:
+    if shared is not None:
+        return with_recent(rows, past, shared), shared.recent.features()
+    nothing = {"of_recent": F.array().cast(FLOATS)}
+    unwanted = {"recent": F.lit(None).cast("array<int>"), "pooled": F.lit(None).cast(FLOATS)}
+    return rows.withColumns(nothing | unwanted), []
 
 
 def _union(one: DataFrame, other: DataFrame) -> DataFrame:

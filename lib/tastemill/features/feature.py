@@ -18,12 +18,14 @@ class Feature:
         family: what it is made of: count, share, recency, …
         definition: in words, for `feature_stats`.
         value: the column, of rows that carry what it needs.
+        goes_by: the vocabularies that it follows from.
     """
 
     name: str
     family: str
     definition: str
     value: Column
+    goes_by: tuple[str, ...] = ()
 
 
 def packed(features: list[Feature]) -> Column:

@@ -45,6 +45,7 @@ def stats_of_numbers(
                 "place": place,
                 "family": feature.family,
                 "definition": feature.definition,
+                "goes_by": list(feature.goes_by),
                 **figures,
                 "mean": _known(tally.means[place]),
                 "deviation": _known(tally.variances[place] ** 0.5),
@@ -73,6 +74,8 @@ def stats_of_indices(
                 "place": place,
                 "family": family,
                 "definition": definition,
+                # Indices of a cross follow from those of its parts.
+                "goes_by": sorted({name, *name.split(":")}),
                 "rows": int(counts.sum()),
                 "missing": int(counts[0]),
                 "size": len(counts),

@@ -16,7 +16,7 @@ from tastemill.features.feature import Feature, packed
 from tastemill.features.history import Past
 
 USER, ITEM = Past("user", ("user_idx",)), Past("item", ("item_idx",))
-EVENT, DWELL = "event", "dwell"
+EVENT, DWELL, SEARCH = "event", "dwell", "search_of_category"
 MICRO = 1e6  # sums of values are sums of whole millionths
 FAR = 1e6  # a value beyond counts as this: nine million of them can be summed
 
@@ -34,6 +34,8 @@ class Kinds:
             nth as `alike_n`, null where it is missing or not in the vocabulary.
         num_categories: length of the category part of profile vectors.
         ordered: whether all times are known.
+        searched: whether searches have the category that they are after, as `alike_0`, the first
+            of the attributes.
     """
 
     as_of: datetime
@@ -43,6 +45,7 @@ class Kinds:
     attributes: tuple[str, ...]
     num_categories: int
     ordered: bool = True
+    searched: bool = False
 
     @property
     def of_type(self) -> Mapping[str, Column]:
@@ -59,12 +62,29 @@ def with_user_past(rows: DataFrame, kinds: Kinds) -> tuple[DataFrame, list[Featu
     rows, features = _with_past(rows, USER, kinds)
     for place, name in enumerate(kinds.attributes):
         alike = Past(f"alike_{place}", ("user_idx", f"alike_{place}"))
-        rows = alike.with_sums(rows, {EVENT: F.lit(1)})
+        rows = alike.with_sums(rows, {EVENT: F.when(F.col("item_idx").isNotNull(), 1)})
         share = alike.total(EVENT) / (USER.total(EVENT) + F.lit(kinds.prior))
         known = F.when(F.col(f"alike_{place}").isNotNull(), share)
         words = f"share of items of the same {name} in the user's events so far"
-        features.append(Feature(f"user_{name}_share", "affinity", words, known))
+        goes_by = (f"item_{name}",)
+        features.append(Feature(f"user_{name}_share", "affinity", words, known, goes_by))
+    if kinds.searched:
+        rows, sought = _with_searches(rows, kinds.prior)
+        features.append(sought)
     return rows.select(*kept, _asked(features).alias("of_user")), features
+
+
+def _with_searches(rows: DataFrame, prior: float) -> tuple[DataFrame, Feature]:
+    """How many of the user's searches so far were after the category of the item."""
+    alike = Past("alike_0", ("user_idx", "alike_0"))
+    sought = F.when(F.col("item_idx").isNull() & F.col("alike_0").isNotNull(), 1)
+    rows = USER.with_sums(alike.with_sums(rows, {SEARCH: sought}), {SEARCH: sought})
+    share = alike.total(SEARCH) / (USER.total(SEARCH) + F.lit(prior))
+    known = F.when(F.col("alike_0").isNotNull(), share)
+    words = f"share of the user's searches so far whose words are of the item's category, {prior:g}"
+    goes_by = ("item_category", "item_text")
+    name = "user_search_category_share"
+    return rows, Feature(name, "affinity", f"{words} more presumed", known, goes_by)
 
 
 def with_item_past(rows: DataFrame, kinds: Kinds) -> tuple[DataFrame, list[Feature]]:

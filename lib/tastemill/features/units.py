@@ -16,45 +16,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 MICRO = 1_000_000  # means are summed as whole millionths, so that their order doesn't matter
-MIN_UNITS = 20  # users that have to have taken a kind of item for it to be asked about
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Of each value of an attribute `(values,)`: items, and sums over their means.
+class Spread:
+    """What an analysis of variance of groups of units asks of their means.
 
-    `total` is in millionths, `squares` in millionths of millionths.
+    Args:
+        groups: how many have a unit.
+        units: of all of them.
+        total: sum of the units' means, in millionths.
+        of_groups: sum over groups of their total's square by their units, in millionths squared.
+        squares: sum of the means' squares, in millionths squared.
     """
 
-    items: NDArray[np.float64]
-    total: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    groups: int
+    units: int
+    total: float
+    of_groups: float
+    squares: float
+
+    @property
+    def p_value(self) -> float:
+        """Of equal means in all groups; 1 where that can't be asked.
+
+        Groups of one unit say something of the mean of all, and nothing of the spread within.
+        """
+        between, within = self.groups - 1, self.units - self.groups
+        if between < 1 or within < 1:
+            return 1.0
+        of_groups, squares = self.of_groups / MICRO**2, self.squares / MICRO**2
+        of_all = (self.total / MICRO) ** 2 / self.units
+        explained = max(of_groups - of_all, 0.0) / between
+        rest = max(squares - of_groups, 0.0) / within
+        if not explained:
+            return 1.0
+        if not rest:
+            return 0.0
+        return float(f_distribution.sf(explained / rest, between, within))
 
 
-def analysis_of_variance(groups: Groups) -> float:
-    """The p-value of equal means in all groups; 1 where that can't be asked.
-
-    Groups of one item say something of the mean of all, and nothing of the spread within.
-    """
-    there = groups.items > 0
-    items, total = groups.items[there], groups.total[there] / MICRO
-    squares = groups.squares[there] / MICRO**2
-    between, within = len(items) - 1, int(items.sum()) - len(items)
-    if between < 1 or within < 1:
-        return 1.0
-    of_groups = float((total**2 / items).sum())
-    of_all = float(total.sum() ** 2 / items.sum())
-    explained = max(of_groups - of_all, 0.0) / between
-    rest = max(float(squares.sum()) - of_groups, 0.0) / within
-    if not explained:
-        return 1.0
-    if not rest:
-        return 0.0
-    return float(f_distribution.sf(explained / rest, between, within))
+def spread_of(sums: Sequence["Sums"]) -> Spread:
+    """Of the sums of each group."""
+    units, total, squares = np.array(sums, dtype=np.float64).reshape(-1, 3).T
+    there = units > 0
+    return Spread(
+        groups=int(there.sum()),
+        units=int(units.sum()),
+        total=float(total.sum()),
+        of_groups=float((total[there] ** 2 / units[there]).sum()),
+        squares=float(squares.sum()),
+    )
 
 
 Value = tuple[int, int]
@@ -68,37 +83,18 @@ def p_of_attributes(sums: Mapping[Value, Sums], num_attributes: int) -> list[flo
     by_place: dict[int, list[Sums]] = defaultdict(list)
     for (place, _), found in sums.items():
         by_place[place].append(found)
-    return [_p(by_place[place]) for place in range(num_attributes)]
+    return [spread_of(by_place[place]).p_value for place in range(num_attributes)]
 
 
-def p_of_pairs(
-    shares: Mapping[tuple[Value, Value], Sums], users: Mapping[Value, Sums]
-) -> dict[tuple[int, int], float]:
+def p_of_pairs(spreads: Mapping[tuple[int, Value], Spread]) -> dict[tuple[int, int], float]:
     """The p-value of each pair of an attribute of users and one of items.
 
     It is the least among the kinds of item, times how many were asked about (Bonferroni).
 
     Args:
-        shares: what `shares_taken` found, by value of users and value of items.
-        users: what `mean_labels` found of the same rows: how many users have each value.
+        spreads: of the shares of a kind of item between the values of an attribute of users.
     """
-    asked: dict[tuple[int, Value], dict[int, Sums]] = defaultdict(dict)
-    for ((place, index), kind), found in shares.items():
-        asked[place, kind][index] = found
-    indices: dict[int, list[int]] = defaultdict(list)
-    for place, index in users:
-        indices[place].append(index)
-    found_p: dict[tuple[int, int], list[float]] = defaultdict(list)
-    for (place, kind), by_index in asked.items():
-        if sum(units for units, _, _ in by_index.values()) < MIN_UNITS:
-            continue
-        # Those who took none count with a share of 0.
-        none = (0.0, 0.0, 0.0)
-        sums = [(users[place, i][0], *by_index.get(i, none)[1:]) for i in indices[place]]
-        found_p[place, kind[0]].append(_p(sums))
-    return {pair: min(1.0, min(ps) * len(ps)) for pair, ps in found_p.items()}
-
-
-def _p(sums: Sequence[Sums]) -> float:
-    units, total, squares = np.array(sums, dtype=np.float64).reshape(-1, 3).T
-    return analysis_of_variance(Groups(units, total, squares))
+    found: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for (place, (item_place, _)), spread in spreads.items():
+        found[place, item_place].append(spread.p_value)
+    return {pair: min(1.0, min(ps) * len(ps)) for pair, ps in found.items()}

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import types as T
+from pyspark.sql import DataFrame
 
 from tastemill.columns import as_array
 from tastemill.features.config import FeaturesConfig
@@ -16,16 +15,20 @@ from tastemill.features.selection import Decision, select
 from tastemill.features.skew import SKEWED, skew
 from tastemill.features.tally import taken_apart
 from tastemill.featuring.categories import Categories
-from tastemill.tables import FEATURE_SELECTION, FEATURE_STATS, Table
 
 
 @dataclass(frozen=True)
 class Judged:
     """Rows of `feature_stats` and of `feature_selection`, but for the purpose."""
 
-    stats: DataFrame
-    selection: DataFrame
+    stats: list[Row]
+    selection: list[Row]
     summary: str
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of the features that models learn from."""
+        return [row["feature"] for row in self.selection if row["kept"]]
 
 
 def judge(
@@ -59,7 +62,6 @@ def judge(
         rows=num_rows,
     )
     tally = taken_apart(layout, as_vector(sums(rows, layout).toArrow(), sum(layout.parts)))
-    names = [*(feature.name for feature in made.numeric), *made.categorical]
     stats = [
         *stats_of_numbers(made.numeric, measured, layout, tally),
         *stats_of_indices(made.categorical, categories.crossings, layout, tally),
@@ -67,12 +69,8 @@ def judge(
     shift = skew(layout, tally, as_vector(met(later, layout).toArrow(), sum(layout.num_bins)))
     stats = [row | figures for row, figures in zip(stats, shift, strict=True)]
     tests = categories.tests.of(made, [c.cross for c in categories.crossings.values()])
-    chosen = select(names, tally, tests, cfg.selection)
-    return Judged(
-        _frame(rows.sparkSession, stats, FEATURE_STATS),
-        _frame(rows.sparkSession, selection_rows(chosen), FEATURE_SELECTION),
-        _in_words(chosen, stats),
-    )
+    chosen = select(made.names, tally, tests, cfg.selection)
+    return Judged(stats, selection_rows(chosen), _in_words(chosen, stats))
 
 
 def _in_words(chosen: list[Decision], stats: list[Row]) -> str:
@@ -80,10 +78,3 @@ def _in_words(chosen: list[Decision], stats: list[Row]) -> str:
     skewed = sum(row["feature"] in kept and (row["psi"] or 0.0) > SKEWED for row in stats)
     told = f"{len(kept)} of {len(chosen)} features kept"
     return f"{told}, {skewed} of them skewed in the test" if skewed else told
-
-
-def _frame(spark: SparkSession, rows: list[Row], table: Table) -> DataFrame:
-    """Rows of a table whose slice is still to be named."""
-    return spark.createDataFrame(
-        rows, T.StructType([f for f in table.schema if f.name != table.slice_by])
-    )

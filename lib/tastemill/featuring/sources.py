@@ -16,7 +16,7 @@ def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
     """What the past is told apart by: its most frequent types, and what is configured.
 
     Args:
-        past: events that features see.
+        past: events that features see; `sought` where there are searches.
         cfg: windows, attributes and the like.
         as_of: the end of the past.
     """
@@ -30,6 +30,7 @@ def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
         attributes=("category", "price_bucket", *cfg.features.item_attributes),
         num_categories=cfg.profiles.num_categories,
         ordered=not cfg.dataset.allow_missing_time,
+        searched="sought" in past.columns,
     )
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Row
 
-from tastemill.features.by_unit import mean_labels, shares_taken
+from tastemill.features.by_unit import mean_labels, shares_taken, users_by_value
 from tastemill.features.crosses import Cross
 from tastemill.features.extract import Extracted
 from tastemill.features.known import Known
 from tastemill.features.selection import Tested
-from tastemill.features.units import p_of_attributes, p_of_pairs
+from tastemill.features.units import Spread, p_of_attributes, p_of_pairs
+
+BOTH = ("affinity", "recent")  # families that are about a user and an item
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class UnitTests:
             sides = _parts(cross.of_side("user")), _parts(cross.of_side("item"))
             if sum(map(len, sides)) == len(cross.parts) and attributes.issuperset(sides):
                 tests[cross.name] = Tested("users", p_values.get(sides, 1.0))
-        past = (f for f in made.numeric if f.name.startswith("user_") and f.family != "affinity")
+        past = (f for f in made.numeric if f.name.startswith("user_") and f.family not in BOTH)
         return tests | {f.name: Tested("users", None, alone=False) for f in past}
 
 
@@ -71,11 +73,16 @@ def tests_by_unit(rows: DataFrame, users: Known, items: Known, task: str) -> Uni
         named = zip(users.features, of_users, strict=True)
         return UnitTests(found | {name: Tested("users", p) for name, p in named}, {}, paired=False)
     taken = rows.where("n = 0")
-    shares = {
-        ((row[0], row[1]), (row[2], row[3])): _sums(row)
+    asked = {row["user_place"]: row for row in users_by_value(taken, users).collect()}
+    spreads = {
+        (row["user_place"], (row["item_place"], row["item_index"])): Spread(
+            asked[row["user_place"]]["groups"],
+            asked[row["user_place"]]["units"],
+            *(float(row[name]) for name in ("total", "of_groups", "squares")),
+        )
         for row in shares_taken(taken, users, items).collect()
     }
-    by_place = p_of_pairs(shares, _by_value(mean_labels(taken, users)))
+    by_place = p_of_pairs(spreads)
     pairs = {(users.features[u], items.features[i]): p for (u, i), p in by_place.items()}
     for name in users.features:
         of_user = [p for (user, _), p in pairs.items() if user == name]

@@ -30,6 +30,7 @@ from tastemill.line.stages import (
     stage_key,
     times_key,
 )
+from tastemill.models import that_make_lists
 from tastemill.tables import Table
 from tastemill.times import Times
 
@@ -120,7 +121,7 @@ class Run:
                 )
                 self.models = {"backtest": {}, "production": {}}  # the newest that are there
                 return
-            self.models[purpose] |= record.models
+            self.models[purpose] |= that_make_lists(record.models)
 
     def _stage(self, name: str, purpose: Purpose, *, force: bool) -> Record:
         module, cfg, planned = self._planned(name, purpose)
@@ -133,7 +134,7 @@ class Run:
                 self._read_past()
                 return self._stage(name, purpose, force=force)
             record = self._run(name, module, cfg, planned)
-        self.models[purpose] |= record.models
+        self.models[purpose] |= that_make_lists(record.models)
         return record
 
     def _planned(self, name: str, purpose: Purpose) -> tuple[JobModule, Config, Record]:

@@ -23,15 +23,17 @@ BACKTEST = (
     "build_profiles",
     "build_examples",
     "check_quality",
+    "build_features",
     "train_baselines",
     "train_als",
     "train_deep",
+    "train_ranker",
     "recommend",
     "evaluate",
 )
 TRAINING = ("train_baselines", "train_als", "train_deep")
 PRODUCTION = ("build_profiles", "build_examples", *TRAINING, "recommend")
-ALONE = ("build_features", "maintain_tables")  # jobs beside the line
+ALONE = ("maintain_tables",)  # jobs beside the line
 JUDGED = ("recommend", "evaluate")  # stages that depend on which models there are
 
 Stage = tuple[Purpose, str]
@@ -67,8 +69,7 @@ class Plan:
         return self._split(cfg)[0]
 
     def _split(self, cfg: Config) -> tuple[list[Stage], list[Stage]]:
-        gated = bool(cfg.quality.tables)
-        wanted = [("backtest", name) for name in BACKTEST if name != "check_quality" or gated]
+        wanted = [("backtest", name) for name in BACKTEST if _is_wanted(name, cfg)]
         if cfg.run.refit:
             wanted += [("production", name) for name in PRODUCTION if _serves(name, cfg)]
         wanted = [entry for entry in wanted if entry[1] not in self.leave_out]
@@ -136,6 +137,24 @@ def outputs_of(module: JobModule, cfg: Config) -> tuple[Table, ...]:
     if cfg.run.purpose == "production" and tables.BACKTEST_LISTS in module.OUTPUTS:
         return (tables.RECOMMENDATIONS,)
     return module.OUTPUTS
+
+
+def builds_features(cfg: Config) -> bool:
+    """Whether the line builds features."""
+    return cfg.features.enabled or cfg.ranker.enabled
+
+
+def _is_wanted(name: str, cfg: Config) -> bool:
+    """Whether a backtest has a stage."""
+    match name:
+        case "check_quality":
+            return bool(cfg.quality.tables)
+        case "build_features":
+            return builds_features(cfg)
+        case "train_ranker":
+            return cfg.ranker.enabled
+        case _:
+            return True
 
 
 def _serves(name: str, cfg: Config) -> bool:

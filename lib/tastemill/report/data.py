@@ -27,6 +27,7 @@ from tastemill.report.contents.people import Lists, Profiles
 from tastemill.report.contents.quality import Figure, MetricsTable
 from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
 from tastemill.report.expectations import collect_expectations
+from tastemill.report.features import collect_features
 from tastemill.report.headline import overall
 from tastemill.report.people import collect_lists
 from tastemill.report.predicted import collect_predictions
@@ -52,14 +53,21 @@ def collect(
         run_id: the run, as in `runs`.
         models: kind to model_id of the backtest.
     """
-    of_run, shape, quarantine, expectations = at_once(
+    of_run, shape, quarantine, (expectations, features) = at_once(
         warehouse.spark,
         lambda: _of_run(warehouse, cfg, run_id, models),
         lambda: collect_shape(warehouse),
         lambda: collect_quarantine(warehouse),
-        lambda: collect_expectations(warehouse, cfg),
+        # Few settings ask for either.
+        lambda: (collect_expectations(warehouse, cfg), collect_features(warehouse, cfg)),
     )
-    return replace(of_run, shape=shape, quarantine=quarantine, expectations=expectations)
+    return replace(
+        of_run,
+        shape=shape,
+        quarantine=quarantine,
+        expectations=expectations,
+        features=features,
+    )
 
 
 def _of_run(

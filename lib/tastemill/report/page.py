@@ -95,6 +95,7 @@ def _plots(data: ReportData) -> dict[str, object]:
         "ndcg": Markup(plots.intervals(ndcg, label)) if ndcg else "",
         "curves": [(c, Markup(plots.loss_curve(c))) for c in data.curves],
         "predictions": [(p, Markup(_predicted(p))) for p in data.predictions],
+        "told": Markup(plots.told(data.features.best)) if data.features else "",
         **(_of_shape(data.shape, data) if data.shape else {}),
         **(_of_profiles(data.profiles) if data.profiles else {}),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tastemill.report.contents.features import Telling
 from tastemill.report.contents.quality import Decile, Figure, Spread
 from tastemill.report.contents.run import Curve
 from tastemill.report.svg import FIRST, INK, MUTED, SECOND, Axes, picture
@@ -23,6 +24,23 @@ def intervals(figures: Mapping[str, Figure], label: str) -> str:
         axes.set_xlabel(label)
 
     return picture(draw, f"{label} of every model", height=0.8 + 0.3 * len(figures))
+
+
+def told(features: Sequence[Telling]) -> str:
+    """A bar for every feature, the most telling on top; those that aren't kept are muted."""
+
+    def draw(axes: Axes) -> None:
+        places = range(len(features))
+        colours = [MUTED if each.reason else FIRST for each in features]
+        axes.barh(places, [each.told for each in features], color=colours, height=0.72, lw=0)
+        axes.set_yticks(places, [each.name for each in features])
+        axes.tick_params(axis="y", labelcolor=INK, labelsize=8)
+        axes.set_ylim(len(features) - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}\u202f%")
+        axes.set_xlabel("told of the label")
+
+    return picture(draw, "what each feature tells of the label", height=0.8 + 0.2 * len(features))
 
 
 def loss_curve(curve: Curve) -> str:

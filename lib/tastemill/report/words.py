@@ -23,6 +23,7 @@ SECTIONS = (
     ("data", "Data", "The data", "shape"),
     ("quarantine", "Quarantine", "What was put aside", "quarantine"),
     ("expected", "Expected", "What the data was expected to be like", "expectations"),
+    ("features", "Features", "What tells of the label", "features"),
     ("training", "Training", "Training", "curves"),
     ("models", "Models", "Models", "models"),
     ("stages", "Stages", "Stages", "stages"),

@@ -1,6 +1,7 @@
 """The map of the line: every Delta table as a constant."""
 
 from tastemill.tables.features import (
+    FEATURE_POOLS,
     FEATURE_SELECTION,
     FEATURE_STATS,
     FEATURE_VOCABULARY,
@@ -51,6 +52,7 @@ ALL: tuple[Table, ...] = (
     FEATURES,
     FEATURE_STATS,
     FEATURE_SELECTION,
+    FEATURE_POOLS,
     MODELS,
     USER_FACTORS,
     ITEM_FACTORS,
@@ -76,6 +78,7 @@ __all__ = [
     "EVENTS",
     "EXAMPLES",
     "FEATURES",
+    "FEATURE_POOLS",
     "FEATURE_SELECTION",
     "FEATURE_STATS",
     "FEATURE_VOCABULARY",

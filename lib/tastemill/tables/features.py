@@ -22,10 +22,13 @@ FEATURES = Table(
         ("split!", STRING, "train, valid or test"),
         ("numeric!", VECTOR, "numeric features by feature_stats.place; null where missing"),
         ("categorical!", T.ArrayType(INT), "indices: 0 missing, 1 not in the vocabulary"),
+        ("recent", T.ArrayType(INT), "item_idx of what the user met last, the newest first"),
+        ("pooled", VECTOR, "their category and text vectors: the mean, or the largest values"),
     ),
     keys=("purpose", "event_id", "n"),
     slice_by="purpose",
     cluster_by=("user_idx",),
+    contract=2,
 )
 FEATURE_VOCABULARY = Table(
     "feature_vocabulary",
@@ -33,9 +36,9 @@ FEATURE_VOCABULARY = Table(
     schema(
         PURPOSE,
         ("feature!", STRING, "name of the feature"),
-        ("value!", STRING, "as the source gives it; of a cross, a JSON array of them"),
-        ("index!", INT, "from 2: the value that is met most"),
-        ("rows!", LONG, "events before the cut that meet it; of a cross of both sides, examples"),
+        ("value!", STRING, "as the source gives it; of a cross, a JSON array; of texts, a word"),
+        ("index!", INT, "from 2: the value that is met most; of a word, its bucket from 0"),
+        ("rows!", LONG, "events before the cut; of a cross of both sides, examples; words, items"),
     ),
     keys=("purpose", "feature", "value"),
     slice_by="purpose",
@@ -70,10 +73,11 @@ FEATURE_STATS = Table(
         ("later", T.ArrayType(LONG), "counts of the test, in the same bins; null without a test"),
         ("psi", DOUBLE, "skew: population stability index of the test against the training part"),
         ("ks", DOUBLE, "numeric: Kolmogorov-Smirnov distance of the same, as far as bins tell"),
+        ("goes_by", T.ArrayType(STRING), "features of feature_vocabulary that it follows from"),
     ),
     keys=("purpose", "feature"),
     slice_by="purpose",
-    contract=3,
+    contract=4,
 )
 FEATURE_SELECTION = Table(
     "feature_selection",
@@ -94,5 +98,23 @@ FEATURE_SELECTION = Table(
         ("told!", DOUBLE, "mutual information as a share of the label's entropy"),
     ),
     keys=("purpose", "feature"),
+    slice_by="purpose",
+)
+FEATURE_POOLS = Table(
+    "feature_pools",
+    "one feature of one named set of features",
+    schema(
+        PURPOSE,
+        ("pool!", STRING, "name of the set"),
+        ("version!", STRING, "12 hex digits that differ where a number means something else"),
+        ("place!", INT, "position in the set, from 0: numeric features first, each kind by name"),
+        ("feature!", STRING, "name of the feature"),
+        ("kind!", STRING, "numeric or categorical"),
+        ("from_place!", INT, "position in the array of its kind in features"),
+        ("size", INT, "categorical: how many indices it has"),
+        ("meaning!", STRING, "hash of its definition and of what its indices stand for"),
+        ("of_version!", LONG, "the version of features whose arrays the positions are of"),
+    ),
+    keys=("purpose", "pool", "feature"),
     slice_by="purpose",
 )

@@ -1,11 +1,12 @@
 """What the page shows, as plain values: no Spark, no HTML.
 
-A module for each part of the page: `quality`, `people`, `data`, `run`, as in `report/parts/`.
+A module for each part of the page, as in `report/parts/`.
 """
 
 from dataclasses import dataclass
 
 from tastemill.report.contents.data import Expected, Quarantine, Shape
+from tastemill.report.contents.features import Features
 from tastemill.report.contents.people import Lists, Profiles
 from tastemill.report.contents.quality import Comparison, MetricsTable, Prediction
 from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
@@ -27,5 +28,6 @@ class ReportData:
     shape: Shape | None = None
     quarantine: Quarantine | None = None
     expectations: tuple[Expected, ...] = ()
+    features: Features | None = None
     stages: tuple[Stage, ...] = ()
     versions: tuple[TableVersions, ...] = ()
