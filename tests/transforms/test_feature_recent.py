@@ -64,7 +64,7 @@ def slowly(past: pd.DataFrame, user: int, at: int) -> list[int]:
 def figured(spark: SparkSession, past: pd.DataFrame, recent: Recent) -> pd.DataFrame:
     sent = spark.sparkContext.broadcast(recent)
     asked = frame(spark, past)
-    made = with_recent(asked, asked, Shared(recent, sent)).toPandas()
+    made = with_recent(asked, asked, asked, Shared(recent, sent)).toPandas()
     sent.destroy()
     return made.sort_values(["user_idx", "at", "item_idx"], ignore_index=True)
 

@@ -23,6 +23,7 @@ from tastemill.report.contents.data import (
     Tail,
     Timeline,
 )
+from tastemill.report.contents.features import Features, Telling
 from tastemill.report.contents.people import Card, Lists, Profiles, Quantity, ShownItem, UserLists
 from tastemill.report.contents.quality import (
     Comparison,
@@ -34,11 +35,19 @@ from tastemill.report.contents.quality import (
     Spread,
 )
 from tastemill.report.contents.run import Curve, Model, Overview, Stage, TableVersions
+from tastemill.report.features import as_html
 from tastemill.report.page import few_series, render
 from tastemill.report.predicted import deciles
 
 AT = datetime(2020, 5, 1, 12, 30, tzinfo=UTC)
 EVIL = '<script>alert("1")</script> & $x^2$'
+FEATURES = Features(
+    total=120,
+    kept=40,
+    best=(Telling("item_price", 0.12, ""), Telling("item_colour", 0.01, "weak: it tells 0.01")),
+    reasons=(("weak", 70), ("redundant", 10)),
+    skewed=("item_price",),
+)
 OVERVIEW = Overview("toy", "rating", "run-1", AT, cut=AT, as_of=AT, events=12_345)
 FIGURES = {
     "als": {"ndcg": Figure(0.5, 0.4, 0.6, 10), "coverage": Figure(0.01, None, None, 10)},
@@ -94,6 +103,7 @@ FULL = ReportData(
     shape=SHAPE,
     quarantine=QUARANTINE,
     expectations=EXPECTED,
+    features=FEATURES,
     profiles=PROFILES,
     comparison=COMPARISON,
 )
@@ -106,6 +116,7 @@ HEADINGS = {
     "shape": "The data",
     "quarantine": "What was put aside",
     "expectations": "What the data was expected to be like",
+    "features": "What tells of the label",
     "curves": "Training",
     "models": "Models",
     "stages": "Stages",
@@ -233,6 +244,7 @@ def test_text_is_escaped_wherever_it_comes_from() -> None:
                 timeline=Timeline("day", DAYS[:1], ((EVIL, (1,)), (None, (1,)))),
             ),
             expectations=(Expected(EVIL, EVIL, EVIL, EVIL, EVIL, False),),
+            features=Features(1, 0, (Telling(EVIL, 1.0, EVIL),), ((EVIL, 1),), (EVIL,)),
             quarantine=Quarantine(1, (Rejected(EVIL, 1, EVIL, EVIL, None),)),
             stages=(Stage(EVIL, EVIL, "failed", 1, 1.0, EVIL),),
             versions=(TableVersions(EVIL, (1,), (2,)),),
@@ -458,3 +470,25 @@ def test_expectations_that_do_not_hold_are_counted_and_marked() -> None:
     assert "1 don’t hold" in page
     assert page.count("<b>no</b>") == 1
     assert "all hold" in render(ReportData(OVERVIEW, expectations=EXPECTED[1:]))
+
+
+def test_features_that_are_kept_stand_out() -> None:
+    page = render(ReportData(OVERVIEW, features=FEATURES))
+    assert "40 of 120 features are kept" in page
+    picture = page[page.index("what each feature tells of the label") :]
+    assert picture.index("item_price") < picture.index("item_colour")
+    assert "var(--first)" in picture
+    assert "var(--muted)" in picture
+    assert re.search(r"weak</th><td class=\"n\">70</td>", page)
+    assert "In the test these lie elsewhere than in what is learned from: item_price." in page
+    quiet = render(ReportData(OVERVIEW, features=replace(FEATURES, skewed=(), reasons=())))
+    assert "Why the others" not in quiet
+    assert "lie elsewhere" not in quiet
+
+
+def test_a_picture_of_features_for_a_notebook_has_its_own_colours() -> None:
+    picture = as_html(FEATURES)
+    assert "item_colour" in picture
+    used = set(re.findall(r"var\((--\w+)\)", picture))
+    assert used
+    assert all(f"{name}: #" in picture for name in used)

@@ -72,28 +72,24 @@ def with_encodings(
     """
     if not wanted.names:
         return rows
-    kept = rows.columns
+    values = {
+        f"_value_{place}": F.get("categorical", F.lit(of.index(name)))
+        for place, name in enumerate(wanted.names)
+    }
     at = F.unix_micros(F.least("event_time", F.lit(as_of)))
-    dated = rows.withColumns({"_day": F.floor(at / DAY), EVERY: F.lit(0)})
-    dated = dated.join(F.broadcast(_before(dated, EVERY)), [EVERY, "_day"])
+    dated = rows.withColumns({"_day": F.floor(at / DAY), EVERY: F.lit(0), **values})
+    # Each sum is of the rows as they came: sums of what was joined would double the plan each time.
+    joined = dated.join(F.broadcast(_before(dated, EVERY)), [EVERY, "_day"])
     mean, events = F.try_divide(F.col("labels"), F.col("rows")), F.col("events")
-    kept += [_column(what, place) for place in range(len(wanted.names)) for what in _FIGURES]
-    for place, name in enumerate(wanted.names):
-        dated = dated.withColumn("_value", F.get("categorical", F.lit(of.index(name))))
-        own = _before(dated, "_value")
-        own = own.withColumnsRenamed({part: f"own_{part}" for part in PARTS})
-        total = F.col("own_labels") + F.lit(wanted.prior) * mean
-        added = {
-            "target": total / (F.col("own_rows") + F.lit(wanted.prior)) / MICRO,
-            "frequency": F.try_divide(F.col("own_events"), events),
-        }
-        dated = dated.join(own, ["_value", "_day"])
-        dated = dated.withColumns({_column(what, place): value for what, value in added.items()})
-        dated = dated.drop(*(f"own_{part}" for part in PARTS))
-    return dated.select(*kept)
-
-
-_FIGURES = ("target", "frequency")
+    added = {}
+    for place, key in enumerate(values):
+        names = {part: f"{part}_{place}" for part in PARTS}
+        own_rows, own_labels, own_events = map(F.col, names.values())
+        joined = joined.join(_before(dated, key).withColumnsRenamed(names), [key, "_day"])
+        total = (own_labels + F.lit(wanted.prior) * mean) / (own_rows + F.lit(wanted.prior))
+        added[_column("target", place)] = total / MICRO
+        added[_column("frequency", place)] = F.try_divide(own_events, events)
+    return joined.withColumns(added).select(*rows.columns, *added)
 
 
 def _column(what: str, place: int) -> str:

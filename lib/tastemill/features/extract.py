@@ -17,7 +17,7 @@ from tastemill.features.past import Kinds, with_item_past, with_user_past
 from tastemill.features.recent import Shared, with_recent
 
 EXAMPLE = ("event_id", "n", "user_idx", "item_idx", "event_time", "label", "weight", "split")
-FLOATS = "array<float>"
+UNWANTED = {"recent": "array<int>", "pooled": "array<float>"}
 BEHAVIOUR = ("event_type", "value", "dwell_seconds")
 
 
@@ -27,11 +27,13 @@ class Described:
 
     Args:
         rows: with `categorical` array<int>.
+        moments: user_idx and event_time of them, from a plan that is short.
         names: of the features in it.
         numbers: further features, of columns of the rows.
     """
 
     rows: DataFrame
+    moments: DataFrame
     names: tuple[str, ...]
     numbers: tuple[Feature, ...] = ()
 
@@ -76,15 +78,16 @@ def describe(examples: DataFrame, users: Known, items: Known, num_categories: in
     """
     of_users = users.table.select("user_idx", F.col("indices").alias("user_indices"))
     indices = (calendar(), items.all_of("indices"), users.all_of("user_indices"))
+    timed = examples.where("event_time IS NOT NULL")
     rows = (
-        examples.where("event_time IS NOT NULL")
-        .select(*EXAMPLE, category_affinity(num_categories))
+        timed.select(*EXAMPLE, category_affinity(num_categories))
         .join(of_users, "user_idx", "left")
         .join(items.table, "item_idx", "left")
         .withColumn("categorical", F.concat(*indices))
         .drop("user_indices")
     )
-    return Described(rows, (*CALENDAR, *items.features, *users.features))
+    moments = timed.select("user_idx", "event_time")
+    return Described(rows, moments, (*CALENDAR, *items.features, *users.features))
 
 
 def extract(
@@ -129,23 +132,20 @@ def extract(
     rows = reduce(_union, (past, searches, asked))
     rows, of_user = with_user_past(rows, kinds)
     rows, of_item = with_item_past(rows.where("item_idx IS NOT NULL"), kinds)
-    rows, of_recent = _with_recent(rows.where("NOT is_past"), with_item, shared)
-    numeric = F.concat("of_user", "of_item", "of_row", "of_recent").alias("numeric")
+    rows, of_recent = rows.where("NOT is_past"), []
+    if shared is None:
+        rows = rows.withColumns({name: F.lit(None).cast(kind) for name, kind in UNWANTED.items()})
+    else:
+        moments = described.moments.select("user_idx", at)
+        rows = with_recent(rows, with_item, moments, shared)
+        of_recent = shared.recent.features()
+    parts = ("of_user", "of_item", "of_row", *(["of_recent"] if of_recent else []))
+    numeric = F.concat(*parts).alias("numeric")
     return Extracted(
         rows.select(*EXAMPLE, numeric, "categorical", "recent", "pooled"),
         (*of_user, *of_item, *own, *of_recent),
         described.names,
     )
-
-
-def _with_recent(
-    rows: DataFrame, past: DataFrame, shared: Shared | None
-) -> tuple[DataFrame, list[Feature]]:
-    if shared is not None:
-        return with_recent(rows, past, shared), shared.recent.features()
-    nothing = {"of_recent": F.array().cast(FLOATS)}
-    unwanted = {"recent": F.lit(None).cast("array<int>"), "pooled": F.lit(None).cast(FLOATS)}
-    return rows.withColumns(nothing | unwanted), []
 
 
 def _union(one: DataFrame, other: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from tastemill.features.config import CATEGORICAL, FeaturesConfig
 from tastemill.features.crosses import Cross, combinations_met, with_crosses
 from tastemill.features.vocabulary import FIRST, MISSING, fit_vocabulary, with_index
-from tastemill.profiles.items import fit_price_edges, price_bucket
+from tastemill.profiles.items import price_bucket
 
 DESCRIBED = {"item": ("price", "released_on", "num_categories"), "user": ()}  # numbers and days
 
@@ -109,22 +109,25 @@ def user_side(users: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
     """
     own = {name: F.col(name) for name in CATEGORICAL["user"]}
     values = {**own, **_attributes(cfg.user_attributes)}
-    return Side("user", users, values, _met(past, "user_idx"))
+    return Side("user", users, values, times_met(past, "user_idx"))
 
 
-def item_side(items: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
+def item_side(
+    items: DataFrame, met: DataFrame, price_edges: Sequence[float], cfg: FeaturesConfig
+) -> Side:
     """Items with their first category, a bucket of their price, and the configured attributes.
 
     Args:
         items: the table `items` with item_idx.
-        past: events that are learned from, with item_idx.
+        met: (item_idx, rows), as `times_met` returns.
+        price_edges: of the buckets; none where no item has a price.
         cfg: which attributes.
     """
-    met = _met(past, "item_idx")
-    edges = fit_price_edges(items.join(met, "item_idx"))
-    described = items.crossJoin(F.broadcast(edges)).withColumns(
+    edges = F.array(*map(F.lit, price_edges)) if price_edges else F.lit(None)
+    edges = edges.cast("array<double>")
+    described = items.withColumns(
         {
-            "price_bucket": price_bucket(F.col("price"), F.col("price_edges")).cast("string"),
+            "price_bucket": price_bucket(F.col("price"), edges).cast("string"),
             "num_categories": F.coalesce(F.array_size("categories"), F.lit(0)),
         }
     )
@@ -132,7 +135,8 @@ def item_side(items: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
     return Side("item", described, {**own, **_attributes(cfg.item_attributes)}, met)
 
 
-def _met(past: DataFrame, key: str) -> DataFrame:
+def times_met(past: DataFrame, key: str) -> DataFrame:
+    """(key, rows): how often each user, or each item, is met in events."""
     known = past.where(F.col(key).isNotNull())
     return known.groupBy(key).agg(F.count("*").alias("rows"))
 

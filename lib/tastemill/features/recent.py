@@ -98,17 +98,18 @@ def recent_items(past: DataFrame, asked: DataFrame, most: int) -> DataFrame:
     return moments.select("user_idx", "at", recent.alias("recent"))
 
 
-def with_recent(rows: DataFrame, past: DataFrame, shared: Shared) -> DataFrame:
+def with_recent(rows: DataFrame, past: DataFrame, asked: DataFrame, shared: Shared) -> DataFrame:
     """Add recent array<int>, of_recent array<float> and pooled array<float>.
 
     Args:
         rows: with user_idx, at and item_idx.
         past: user_idx, item_idx and at.
+        asked: user_idx and at of all rows.
         shared: what is worked out.
     """
     floats = T.ArrayType(T.FloatType())
     added = [T.StructField(name, floats) for name in ("of_recent", "pooled")]
-    met, sent = recent_items(past, rows, shared.recent.most), shared.sent
+    met, sent = recent_items(past, asked, shared.recent.most), shared.sent
     known = rows.join(met, ["user_idx", "at"])
 
     def worked_out(batches: Batches) -> Iterator[pa.RecordBatch]:

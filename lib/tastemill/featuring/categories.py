@@ -61,13 +61,12 @@ class _Vocabulary:
 
     def __post_init__(self) -> None:
         self.crossings: dict[str, Crossing] = {}
-        self.attributes = self.rows.persist()
-        self.cached = [self.attributes]
+        self.attributes = self.rows = _held(self.rows)
+        self.cached: list[DataFrame] = []
 
     def fit(self, met: DataFrame, crosses: Sequence[Cross]) -> DataFrame:
         """(feature, of, index, rows) of the exact ones among the crosses."""
-        fitted = fit_crosses(met, crosses, self.cfg.max_values, self.cfg.min_rows).persist()
-        self.cached.append(fitted)
+        fitted = _held(fit_crosses(met, crosses, self.cfg.max_values, self.cfg.min_rows))
         self.rows = self.rows.unionByName(in_words(fitted, crosses, self.attributes))
         shared: dict[str, float] = {}
         if any(cross.buckets for cross in crosses):
@@ -85,6 +84,15 @@ class _Vocabulary:
             if crossing.cross.buckets
         }
         return [CALENDAR.get(name) or known.get(name, FIRST) for name in names]
+
+
+def _held(rows: DataFrame) -> DataFrame:
+    """Rows that are few, as a frame that doesn't remember where they came from.
+
+    A vocabulary has `max_values` for each feature. Each attribute is joined with it, and a plan of
+    which each of these joins is a part takes the driver minutes to look through.
+    """
+    return rows.sparkSession.createDataFrame(rows.toArrow(), rows.schema)
 
 
 def fit_categories(examples: DataFrame, users: Side, items: Side, cfg: Config) -> Categories:

@@ -7,8 +7,9 @@ from pyspark.sql import functions as F
 
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.features.known import Side, item_side, user_side
+from tastemill.features.known import Side, item_side, times_met, user_side
 from tastemill.features.past import Kinds
+from tastemill.profiles.items import fit_price_edges
 from tastemill.tables import ITEM_INDEX, ITEMS, USER_INDEX, USERS
 
 
@@ -46,7 +47,9 @@ def sides(warehouse: Warehouse, cfg: Config, learned: DataFrame, as_of: datetime
     users = warehouse.read(USER_INDEX).join(warehouse.read_or_empty(USERS), "user_id", "left")
     items = warehouse.read(ITEM_INDEX).join(warehouse.read_or_empty(ITEMS), "item_id", "left")
     users, items = _known_by(users, as_of), _known_by(items, as_of)
-    return [user_side(users, learned, cfg.features), item_side(items, learned, cfg.features)]
+    met = times_met(learned, "item_idx")
+    edges = fit_price_edges(items.join(met, "item_idx")).collect()[0]["price_edges"] or []
+    return [user_side(users, learned, cfg.features), item_side(items, met, edges, cfg.features)]
 
 
 def _known_by(rows: DataFrame, as_of: datetime) -> DataFrame:

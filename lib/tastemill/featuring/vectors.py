@@ -11,7 +11,7 @@ from tastemill.config.load import Config
 from tastemill.features.known import Side
 from tastemill.features.recent import CATEGORY, TEXT, Floats, Recent, Shared, unit_vectors
 from tastemill.features.text import MICRO, bucket_of, fit_terms, hashed_tfidf, term_counts
-from tastemill.profiles.categories import with_category_shares
+from tastemill.profiles.categories import category_counts
 
 OF_TEXT = f"item_{TEXT}"  # under which words are in the vocabulary
 
@@ -71,10 +71,9 @@ def item_vectors(items: Side, slots: DataFrame, cfg: Config, after: ExitStack) -
 
 
 def _categories(items: Side, slots: DataFrame, num_items: int, length: int) -> Floats:
-    shares = with_category_shares(items.table.select("item_id", "categories"), slots, length)
-    parts = F.posexplode("shares").alias("bucket", "weight")
-    each = shares.join(items.table.select("item_id", "item_idx"), "item_id")
-    return _scattered(each.select("item_idx", parts).where("weight > 0"), num_items, length, 1.0)
+    counts = category_counts(items.table, "item_idx", slots, length)
+    weights = counts.withColumnsRenamed({"slot": "bucket", "n": "weight"})
+    return _scattered(weights, num_items, length, 1.0)
 
 
 def _scattered(weights: DataFrame, num_items: int, length: int, unit: float = MICRO) -> Floats:

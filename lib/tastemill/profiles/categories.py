@@ -47,19 +47,27 @@ def with_category_shares(items: DataFrame, slots: DataFrame, num_categories: int
         slots: what `fit_category_slots` returned.
         num_categories: length of the vectors.
     """
-    named = slots.where("category IS NOT NULL").select("category", "slot")
-    parts = (
-        items.select("item_id", F.explode(F.array_distinct("categories")).alias("category"))
-        .join(F.broadcast(named), "category", "left")
-        .select("item_id", F.coalesce("slot", F.lit(num_categories - 1)).alias("slot"))
-        .groupBy("item_id", "slot")
-        .agg(F.count("*").alias("n"))
-        .groupBy("item_id")
-        .agg(F.map_from_entries(F.collect_list(F.struct("slot", "n"))).alias("counts"))
-    )
+    counts = category_counts(items, "item_id", slots, num_categories).groupBy("item_id")
+    parts = counts.agg(F.map_from_entries(F.collect_list(F.struct("slot", "n"))).alias("counts"))
     joined = items.select("item_id").join(parts, "item_id", "left")
     shares = normalized(over_slots("counts", num_categories))
     return joined.select("item_id", shares.alias("shares"))
+
+
+def category_counts(items: DataFrame, key: str, slots: DataFrame, num_categories: int) -> DataFrame:
+    """(key, slot, n): in how many of its categories' slots an item is; none for no category.
+
+    Args:
+        items: the key and categories, which may be null.
+        key: item_id or item_idx, unique.
+        slots: what `fit_category_slots` returned.
+        num_categories: length of the vectors.
+    """
+    named = slots.where("category IS NOT NULL").select("category", "slot")
+    each = items.select(key, F.explode(F.array_distinct("categories")).alias("category"))
+    placed = each.join(F.broadcast(named), "category", "left")
+    slot = F.coalesce("slot", F.lit(num_categories - 1)).alias("slot")
+    return placed.select(key, slot).groupBy(key, "slot").agg(F.count("*").alias("n"))
 
 
 def over_slots(amounts: str, num_categories: int) -> Column:

@@ -1,4 +1,4 @@
-"""What the page shows of features."""
+"""What the page, or a notebook, shows of features."""
 
 import re
 from collections import Counter
@@ -6,27 +6,32 @@ from collections import Counter
 from pyspark.sql import functions as F
 
 from tastemill import tables
+from tastemill.config import Purpose
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.features.skew import SKEWED
 from tastemill.line.stages import builds_features
 from tastemill.report.contents.features import Features, Telling
+from tastemill.report.plots import told
 
 SHOWN = 25
+COLOURS = "--ink: #1d2733; --muted: #8a94a3; --line: #d5dae1; --first: #2563c9"
 FIGURES = re.compile(r"(:| in [\d.]+%| \(p =).*")  # what a reason says of one feature alone
 
 
 def collect_features(warehouse: Warehouse, cfg: Config) -> Features | None:
     """The features of the backtest, where the line builds them."""
-    if not builds_features(cfg):
-        return None
+    return features_of(warehouse, "backtest") if builds_features(cfg) else None
+
+
+def features_of(warehouse: Warehouse, purpose: Purpose) -> Features | None:
+    """The features of a pass; None where none were built."""
     chosen, stats = (
-        warehouse.read_or_empty(table).where("purpose = 'backtest'")
+        warehouse.read_or_empty(table).where(F.col("purpose") == purpose)
         for table in (tables.FEATURE_SELECTION, tables.FEATURE_STATS)
     )
-    joined = chosen.select("feature", "told", "reason").join(
-        stats.select("feature", "psi"), "feature"
-    )
+    chosen = chosen.select("feature", "told", "reason")
+    joined = chosen.join(stats.select("feature", "psi"), "feature")
     rows = joined.orderBy(F.desc("told"), "feature").collect()
     if not rows:
         return None
@@ -39,3 +44,8 @@ def collect_features(warehouse: Warehouse, cfg: Config) -> Features | None:
         reasons=tuple(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))),
         skewed=tuple(row["feature"] for row in kept if (row["psi"] or 0.0) > SKEWED),
     )
+
+
+def as_html(features: Features) -> str:
+    """What each feature tells, as a picture for a notebook: displayHTML, or IPython's HTML."""
+    return f'<div style="max-width: 40em; {COLOURS}">{told(features.best)}</div>'
