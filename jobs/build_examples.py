@@ -12,9 +12,17 @@ from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.examples import Recipe, build_examples
 from tastemill.profiles.categories import with_category_shares
+from tastemill.states import last_of
 
 SECTIONS = ("dataset", "split", "profiles", "examples")
-INPUTS = (tables.EVENTS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX, tables.CATEGORY_SLOTS)
+INPUTS = (
+    tables.EVENTS,
+    tables.ITEMS,
+    tables.ITEM_STATES,
+    tables.USER_INDEX,
+    tables.ITEM_INDEX,
+    tables.CATEGORY_SLOTS,
+)
 OUTPUTS = (tables.EXAMPLES,)
 
 
@@ -26,7 +34,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     recipe = Recipe(purpose, times, cfg.dataset, cfg.profiles, cfg.examples)
     ds = str(recipe.moment.as_of.date())
     index = warehouse.read(tables.ITEM_INDEX)
-    known = index.join(warehouse.read(tables.ITEMS), "item_id", "left")
+    told = last_of(passes.items_told(warehouse, recipe.moment.as_of))
+    known = index.join(told, "item_id", "left")
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=ds)
     shares = with_category_shares(known, slots, cfg.profiles.num_categories)
     items = known.select("item_id", "item_idx", "released_on").join(shares, "item_id")

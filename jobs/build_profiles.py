@@ -18,9 +18,18 @@ from tastemill.profiles.items import build_item_profiles
 from tastemill.profiles.users import build_user_profiles
 from tastemill.sources.cleaning import as_table
 from tastemill.splits import is_past
+from tastemill.states import last_of
 
 SECTIONS = ("dataset", "split", "profiles")
-INPUTS = (tables.EVENTS, tables.USERS, tables.ITEMS, tables.USER_INDEX, tables.ITEM_INDEX)
+INPUTS = (
+    tables.EVENTS,
+    tables.USERS,
+    tables.USER_STATES,
+    tables.ITEMS,
+    tables.ITEM_STATES,
+    tables.USER_INDEX,
+    tables.ITEM_INDEX,
+)
 OUTPUTS = (tables.CATEGORY_SLOTS, tables.USER_PROFILES, tables.ITEM_PROFILES)
 
 
@@ -31,7 +40,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     moment = Moment(times.of(cfg.run.purpose))
     ds, size = moment.as_of.date(), cfg.profiles.num_categories
     past = passes.events_of(warehouse, cfg, times).where(is_past())
-    items = warehouse.read(tables.ITEMS)
+    people = last_of(passes.users_told(warehouse, moment.as_of))
+    items = last_of(passes.items_told(warehouse, moment.as_of))
     slots = fit_category_slots(past, items, size)
     rows = as_table(slots.withColumn("ds", F.lit(ds)), tables.CATEGORY_SLOTS)
     warehouse.overwrite_slice(tables.CATEGORY_SLOTS, rows, str(ds))
@@ -43,7 +53,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     users = build_user_profiles(
         numbered,
         shares,
-        warehouse.read(tables.USERS),
+        people,
         moment,
         cfg.profiles,
         cfg.dataset.positive_min,

@@ -1,11 +1,11 @@
-"""Raw files → events, users, items, relations, indexes, quarantine, ingested_files.
+"""Raw files → events, users, items, their states, relations, indexes, quarantine, ingested_files.
 
 The door of the line: every row of every file ends in a table or in quarantine with a reason, and
 reading a file twice changes nothing. What is written last says that the file was read, so a job
 killed before that reads it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -28,6 +28,7 @@ from tastemill.sources.fingerprint import (
     reader_hash,
 )
 from tastemill.sources.indexing import new_ids, numbered
+from tastemill.sources.mapping import ItemsFiles, UsersFiles
 from tastemill.sources.tabular import read
 
 SECTIONS = ("dataset", "ingest", "source")
@@ -62,6 +63,8 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         lambda: warehouse.merge(tables.QUARANTINE, batch.quarantine),
         lambda: warehouse.merge(tables.USERS, batch.users, newer=("updated_at",)),
         lambda: warehouse.merge(tables.ITEMS, batch.items, newer=("updated_at",)),
+        lambda: _dated(source.users) and warehouse.merge(tables.USER_STATES, batch.user_states),
+        lambda: _dated(source.items) and warehouse.merge(tables.ITEM_STATES, batch.item_states),
         lambda: source.relations and warehouse.merge(tables.RELATIONS, batch.relations),
     )
     _extend_indexes(warehouse, batch.events)
@@ -105,6 +108,10 @@ def _refuse_rubbish(read: int, quarantine: DataFrame, limit: float) -> int:
         found=", ".join(f"{r['reason']} {r['count']}" for r in reasons),
         fix="check the files, or raise ingest.max_quarantine_share",
     )
+
+
+def _dated(parts: Iterable[UsersFiles | ItemsFiles]) -> bool:
+    return any(part.updated_at for part in parts)
 
 
 def _extend_indexes(warehouse: Warehouse, events: DataFrame) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pyspark.sql import DataFrame
 
-from tastemill import models
+from tastemill import models, states
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
@@ -17,7 +17,16 @@ from tastemill.job import TableSlice
 from tastemill.profiles.history import Moment
 from tastemill.release import code_hash
 from tastemill.splits import split_label, with_split
-from tastemill.tables import EVENTS, ITEM_INDEX, USER_INDEX
+from tastemill.tables import (
+    EVENTS,
+    ITEM_INDEX,
+    ITEM_STATES,
+    ITEMS,
+    USER_INDEX,
+    USER_STATES,
+    USERS,
+    Table,
+)
 from tastemill.times import Times, resolve_times, up_to
 
 
@@ -57,6 +66,21 @@ def known_events(warehouse: Warehouse, cfg: Config, times: Times) -> DataFrame:
     searches = events.where("item_id IS NULL")
     with_item = events.join(warehouse.read(ITEM_INDEX), "item_id")
     return with_item.unionByName(searches, allowMissingColumns=True)
+
+
+def users_told(warehouse: Warehouse, as_of: datetime) -> DataFrame:
+    """`users` in all states that were told before as_of, with `since` and `until`."""
+    return _told(warehouse, USERS, USER_STATES, as_of)
+
+
+def items_told(warehouse: Warehouse, as_of: datetime) -> DataFrame:
+    """`items` in all states that were told before as_of, with `since` and `until`."""
+    return _told(warehouse, ITEMS, ITEM_STATES, as_of)
+
+
+def _told(warehouse: Warehouse, newest: Table, states_of: Table, as_of: datetime) -> DataFrame:
+    earlier = warehouse.read(states_of) if warehouse.exists(states_of) else None
+    return states.told_by(warehouse.read_or_empty(newest), earlier, newest.keys[0], as_of)
 
 
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:

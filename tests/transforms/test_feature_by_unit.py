@@ -10,8 +10,9 @@ from tastemill.features.by_unit import mean_labels, shares_taken, users_by_value
 from tastemill.features.known import Known
 from tastemill.features.units import MICRO
 
-USERS = [(n, [2 + n % 2, 2]) for n in range(5)]  # user 5 is known by nothing
-ITEMS = [(n, [2 + n % 3]) for n in range(6)]
+ALWAYS = (None, None)
+USERS = [(n, *ALWAYS, [2 + n % 2, 2]) for n in range(5)]  # user 5 is known by nothing
+ITEMS = [(n, *ALWAYS, [2 + n % 3]) for n in range(6)]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def known(spark: SparkSession) -> tuple[Known, Known]:
-    schema = "{}_idx int, indices array<int>"
+    schema = "{}_idx int, since timestamp, until timestamp, indices array<int>"
     return (
         Known("user", spark.createDataFrame(USERS, schema.format("user")), ("gender", "age")),
         Known("item", spark.createDataFrame(ITEMS, schema.format("item")), ("kind",)),

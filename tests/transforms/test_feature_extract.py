@@ -23,8 +23,9 @@ EXAMPLES = (
     "event_id string, n int, user_idx int, item_idx int, event_time timestamp, label double, "
     "weight double, split string, user_vector array<float>, item_vector array<float>"
 )
-USERS = "user_idx int, indices array<int>"
-ITEMS = "item_idx int, indices array<int>, price double, released_on date, num_categories int"
+STATES = "since timestamp, until timestamp, indices array<int>"
+USERS = f"user_idx int, {STATES}"
+ITEMS = f"item_idx int, {STATES}, price double, released_on date, num_categories int"
 
 
 def history(seed: int = 4, rows: int = 120) -> pd.DataFrame:
@@ -67,8 +68,9 @@ def extracted(spark: SparkSession, past: pd.DataFrame, asked: pd.DataFrame) -> E
         for row in past[past.event_time < CUT].astype(object).itertuples(index=False, name=None)
     ]
     released = START.date() - timedelta(days=10)
-    items = [(n, [2 + n % 2 if n else 0, 3], 1.5 * n, released, 1) for n in range(5)]
-    users = [(n, [2]) for n in range(3)]
+    always = (None, None)
+    items = [(n, *always, [2 + n % 2 if n else 0, 3], 1.5 * n, released, 1) for n in range(5)]
+    users = [(n, *always, [2]) for n in range(3)]
     known = Known("item", spark.createDataFrame(items, ITEMS), ("brand", "kind"))
     described = describe(
         spark.createDataFrame(examples_of(asked), EXAMPLES),
@@ -183,3 +185,21 @@ def test_a_user_whose_whole_history_is_one_moment_has_no_past(spark: SparkSessio
     table = as_table(extracted(spark, at_once, at_once))
     assert (table[[c for c in table.columns if "_count_" in c]] == 0).all().all()
     assert table.user_event_recency.isna().all()
+
+
+def test_items_are_as_they_were_just_before(spark: SparkSession) -> None:
+    """The second day's event tells of another brand: known from then on, not at that moment."""
+    first, second = START + timedelta(days=1), START + timedelta(days=2)
+    brands = [(1, None, second, [2, 3], 1.0, None, 1), (1, second, None, [3, 3], 9.0, None, 1)]
+    items = Known("item", spark.createDataFrame(brands, ITEMS), ("brand", "kind"))
+    users = Known("user", spark.createDataFrame([], USERS), ("gender",))
+    times = [first, second, second + timedelta(hours=1), second + timedelta(days=1)]
+    vectors = [1.0, 0.0], [1.0, 0.0]
+    asked = [(f"e{n}", 0, 1, 1, at, 1.0, 1.0, "train", *vectors) for n, at in enumerate(times)]
+    past = [(1, 1, "view", None, None, None, at) for at in (first, second)]
+    described = describe(spark.createDataFrame(asked, EXAMPLES), users, items, 2)
+    found = as_table(extract(spark.createDataFrame(past, EVENTS), described, items, KINDS))
+    assert [row[2] for row in found.categorical] == [2, 2, 3, 3]
+    assert list(found.item_price) == [1.0, 1.0, 9.0, 9.0]
+    # Of two events in the past one was of the brand that the item has now.
+    assert list(found.user_brand_share * 12)[2:] == pytest.approx([1.0, 1.0])

@@ -28,7 +28,7 @@ def mean_labels(rows: DataFrame, known: Known) -> DataFrame:
     label = F.sum(F.round(F.col("label") * MICRO).cast("long"))
     means = rows.groupBy(known.key).agg(F.round(label / F.count("*")).cast("long").alias("mean"))
     values = F.posexplode(known.all_of("indices")).alias(*OF_VALUE)
-    of_each = means.join(known.table, known.key).select("mean", values)
+    of_each = means.join(known.last, known.key).select("mean", values)
     return of_each.groupBy(*OF_VALUE).agg(*_sums(F.col("mean")))
 
 
@@ -46,9 +46,9 @@ def shares_taken(rows: DataFrame, users: Known, items: Known) -> DataFrame:
         items: attributes of items.
     """
     kinds = F.posexplode(items.all_of("indices")).alias("item_place", "item_index")
-    taken = rows.join(items.table, items.key).select(users.key, kinds)
+    taken = rows.join(items.last, items.key).select(users.key, kinds)
     counted = taken.groupBy(users.key, "item_place", "item_index").agg(F.count("*").alias("n"))
-    totals = rows.groupBy(users.key).agg(F.count("*").alias("of_all")).join(users.table, users.key)
+    totals = rows.groupBy(users.key).agg(F.count("*").alias("of_all")).join(users.last, users.key)
     values = F.posexplode(users.all_of("indices")).alias("user_place", "user_index")
     by_index = totals.select(values).groupBy("user_place", "user_index")
     sizes = by_index.agg(F.count("*").alias("size"))
@@ -66,7 +66,7 @@ def shares_taken(rows: DataFrame, users: Known, items: Known) -> DataFrame:
 def users_by_value(rows: DataFrame, users: Known) -> DataFrame:
     """(user_place, groups, units): of each attribute, its values and how many users took."""
     values = F.posexplode(users.all_of("indices")).alias("user_place", "user_index")
-    there = rows.select(users.key).distinct().join(users.table, users.key).select(values)
+    there = rows.select(users.key).distinct().join(users.last, users.key).select(values)
     counts = (F.count_distinct("user_index").alias("groups"), F.count("*").alias("units"))
     return there.groupBy("user_place").agg(*counts)
 

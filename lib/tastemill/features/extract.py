@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from tastemill.features.crosses import Cross, with_crosses
 from tastemill.features.encoding import Encodings, with_encodings
 from tastemill.features.feature import Feature, packed
-from tastemill.features.known import Known
+from tastemill.features.known import DESCRIBED, Known
 from tastemill.features.own import CALENDAR, calendar, category_affinity, own_features
 from tastemill.features.past import Kinds, with_item_past, with_user_past
 from tastemill.features.recent import Shared, with_recent
@@ -76,16 +76,12 @@ def describe(examples: DataFrame, users: Known, items: Known, num_categories: in
         items: what is known of items.
         num_categories: length of the category part of profile vectors.
     """
-    of_users = users.table.select("user_idx", F.col("indices").alias("user_indices"))
     indices = (calendar(), items.all_of("indices"), users.all_of("user_indices"))
     timed = examples.where("event_time IS NOT NULL")
-    rows = (
-        timed.select(*EXAMPLE, category_affinity(num_categories))
-        .join(of_users, "user_idx", "left")
-        .join(items.table, "item_idx", "left")
-        .withColumn("categorical", F.concat(*indices))
-        .drop("user_indices")
-    )
+    rows = timed.select(*EXAMPLE, category_affinity(num_categories))
+    rows = users.looked_up(rows, F.col("indices").alias("user_indices"), at="event_time")
+    rows = items.looked_up(rows, "indices", *DESCRIBED["item"], at="event_time")
+    rows = rows.withColumn("categorical", F.concat(*indices)).drop("user_indices")
     moments = timed.select("user_idx", "event_time")
     return Described(rows, moments, (*CALENDAR, *items.features, *users.features))
 
@@ -120,7 +116,8 @@ def extract(
     searches = timed.where("item_idx IS NULL").select(*known, *sought)
     timed = timed.select(*known)
     with_item = timed.where("item_idx IS NOT NULL")
-    past = with_item.join(items.table.select("item_idx", *alike), "item_idx", "left")
+    # What an event itself tells of its item is known of it when it is past.
+    past = items.looked_up(with_item, *alike, at=F.timestamp_micros(F.col("at") + 1))
     asked = described.rows.select(
         F.lit(False).alias("is_past"),
         at,

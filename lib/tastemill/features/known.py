@@ -10,6 +10,7 @@ from tastemill.features.config import CATEGORICAL, FeaturesConfig
 from tastemill.features.crosses import Cross, combinations_met, with_crosses
 from tastemill.features.vocabulary import FIRST, MISSING, fit_vocabulary, with_index
 from tastemill.profiles.items import price_bucket
+from tastemill.states import SINCE, UNTIL, holds_at, last_of
 
 DESCRIBED = {"item": ("price", "released_on", "num_categories"), "user": ()}  # numbers and days
 
@@ -20,8 +21,8 @@ class Known:
 
     Args:
         side: user or item, with which the names of categorical features begin.
-        table: user_idx or item_idx, `indices` array<int>; of items also price, released_on and
-            num_categories.
+        table: user_idx or item_idx, since, until and `indices` array<int>, a row for each state;
+            of items also price, released_on and num_categories.
         names: of the indices, without the side.
     """
 
@@ -38,6 +39,24 @@ class Known:
     def features(self) -> list[str]:
         """Names of the categorical features."""
         return [f"{self.side}_{name}" for name in self.names]
+
+    @property
+    def last(self) -> DataFrame:
+        """The table with one row of each: its last state."""
+        return last_of(self.table)
+
+    def looked_up(self, rows: DataFrame, *columns: str | Column, at: str | Column) -> DataFrame:
+        """Rows with columns of what was known just before a time; null where it was nothing.
+
+        Args:
+            rows: user_idx or item_idx.
+            columns: of the table.
+            at: the time, a column of the rows.
+        """
+        told = self.table.select(F.col(self.key).alias("_key"), SINCE, UNTIL, *columns)
+        timed = rows.withColumn("_at", F.col(at) if isinstance(at, str) else at)
+        on = (F.col(self.key) == F.col("_key")) & holds_at(F.col("_at"))
+        return timed.join(told, on, "left").drop("_key", "_at", SINCE, UNTIL)
 
     def crossed(self, crosses: Sequence[Cross], fitted: DataFrame) -> "Known":
         """With combinations of its attributes as further attributes.
@@ -66,7 +85,7 @@ class Side:
 
     Args:
         name: user or item.
-        table: `users` or `items` with user_idx or item_idx.
+        table: states of `users` or `items` with user_idx or item_idx, since and until.
         values: each attribute as a text.
         met: (user_idx or item_idx, rows): how often each is met in what is learned from.
     """
@@ -76,14 +95,19 @@ class Side:
     values: Mapping[str, Column]
     met: DataFrame
 
+    @property
+    def last(self) -> DataFrame:
+        """The table with one row of each: its last state."""
+        return last_of(self.table)
+
     def vocabulary(self, cfg: FeaturesConfig) -> DataFrame:
         """(feature, value, index, rows): the values that are met most."""
-        met = self.table.join(self.met, f"{self.name}_idx")
+        met = self.last.join(self.met, f"{self.name}_idx")
         return fit_vocabulary(met, self._named(), cfg.max_values, cfg.min_rows)
 
     def combinations(self, known: Known, crosses: Sequence[Cross]) -> DataFrame:
         """(feature, of, rows): how often combinations of attributes are met."""
-        met = known.table.join(self.met, known.key)
+        met = known.last.join(self.met, known.key)
         return combinations_met(met, "indices", known.features, crosses)
 
     def known(self, vocabulary: DataFrame) -> Known:
@@ -91,7 +115,7 @@ class Side:
         table = self.table
         for name, value in self._named().items():
             table = with_index(table, name, value, vocabulary)
-        kept = (f"{self.name}_idx", *DESCRIBED[self.name])
+        kept = (f"{self.name}_idx", SINCE, UNTIL, *DESCRIBED[self.name])
         table = table.select(*kept, F.array(*self._named()).alias("indices"))
         return Known(self.name, table, tuple(self.values))
 
@@ -103,7 +127,7 @@ def user_side(users: DataFrame, past: DataFrame, cfg: FeaturesConfig) -> Side:
     """Users with age, gender, occupation, and the attributes that are configured.
 
     Args:
-        users: the table `users` with user_idx.
+        users: states of `users` with user_idx, since and until.
         past: events that are learned from, with user_idx.
         cfg: which attributes.
     """
@@ -118,7 +142,7 @@ def item_side(
     """Items with their first category, a bucket of their price, and the configured attributes.
 
     Args:
-        items: the table `items` with item_idx.
+        items: states of `items` with item_idx, since and until.
         met: (item_idx, rows), as `times_met` returns.
         price_edges: of the buckets; none where no item has a price.
         cfg: which attributes.

@@ -20,7 +20,7 @@ def with_sought(past: DataFrame, counts: DataFrame | None, items: Known) -> Data
     searches = past.where("item_idx IS NULL AND query IS NOT NULL")
     if counts is None or searches.isEmpty():
         return past
-    of_items = items.table.select("item_idx", items.told_apart(CATEGORY).alias(CATEGORY))
+    of_items = items.last.select("item_idx", items.told_apart(CATEGORY).alias(CATEGORY))
     found = category_sought(searches, fit_term_categories(counts, of_items))
     searched = searches.join(found, "query", "left")
     others = past.where("item_idx IS NOT NULL OR query IS NULL")

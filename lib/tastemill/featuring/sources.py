@@ -5,12 +5,14 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from tastemill import passes
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.features.known import Side, item_side, times_met, user_side
 from tastemill.features.past import Kinds
 from tastemill.profiles.items import fit_price_edges
-from tastemill.tables import ITEM_INDEX, ITEMS, USER_INDEX, USERS
+from tastemill.states import last_of
+from tastemill.tables import ITEM_INDEX, USER_INDEX
 
 
 def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
@@ -42,18 +44,10 @@ def sides(warehouse: Warehouse, cfg: Config, learned: DataFrame, as_of: datetime
         warehouse: with users, items and their indexes.
         cfg: which attributes.
         learned: events that are learned from.
-        as_of: what the source changed later isn't known yet, and missing.
+        as_of: what the source changed later isn't known yet.
     """
-    users = warehouse.read(USER_INDEX).join(warehouse.read_or_empty(USERS), "user_id", "left")
-    items = warehouse.read(ITEM_INDEX).join(warehouse.read_or_empty(ITEMS), "item_id", "left")
-    users, items = _known_by(users, as_of), _known_by(items, as_of)
+    users = warehouse.read(USER_INDEX).join(passes.users_told(warehouse, as_of), "user_id", "left")
+    items = warehouse.read(ITEM_INDEX).join(passes.items_told(warehouse, as_of), "item_id", "left")
     met = times_met(learned, "item_idx")
-    edges = fit_price_edges(items.join(met, "item_idx")).collect()[0]["price_edges"] or []
+    edges = fit_price_edges(last_of(items).join(met, "item_idx")).collect()[0]["price_edges"] or []
     return [user_side(users, learned, cfg.features), item_side(items, met, edges, cfg.features)]
-
-
-def _known_by(rows: DataFrame, as_of: datetime) -> DataFrame:
-    known = F.col("updated_at").isNull() | (F.col("updated_at") <= F.lit(as_of))
-    keys = ("user_id", "user_idx", "item_id", "item_idx")
-    told = [F.when(known, F.col(name)).alias(name) for name in rows.columns if name not in keys]
-    return rows.select(*(name for name in rows.columns if name in keys), *told)

@@ -47,11 +47,11 @@ def item_vectors(items: Side, slots: DataFrame, cfg: Config, after: ExitStack) -
         after: its end deletes what was sent to the workers.
     """
     wanted = cfg.features
-    num_items = 1 + int(items.table.agg(F.max("item_idx")).collect()[0][0])
+    num_items = 1 + int(items.last.agg(F.max("item_idx")).collect()[0][0])
     vectors = {CATEGORY: _categories(items, slots, num_items, cfg.profiles.num_categories)}
     counts = vocabulary = None
     if wanted.text_buckets:
-        counts = term_counts(items.table, F.concat_ws(" ", "title", "description")).persist()
+        counts = term_counts(items.last, F.concat_ws(" ", "title", "description")).persist()
         after.callback(counts.unpersist)
         terms = fit_terms(counts, items.met).persist()
         after.callback(terms.unpersist)
@@ -65,13 +65,13 @@ def item_vectors(items: Side, slots: DataFrame, cfg: Config, after: ExitStack) -
         return ItemVectors(None, counts, vocabulary)
     told = {kind: unit_vectors(rows) for kind, rows in vectors.items() if rows.any()}
     recent = Recent(wanted.recent_items, told, wanted.pooled)
-    sent = items.table.sparkSession.sparkContext.broadcast(recent)
+    sent = items.last.sparkSession.sparkContext.broadcast(recent)
     after.callback(sent.destroy)
     return ItemVectors(Shared(recent, sent), counts, vocabulary)
 
 
 def _categories(items: Side, slots: DataFrame, num_items: int, length: int) -> Floats:
-    counts = category_counts(items.table, "item_idx", slots, length)
+    counts = category_counts(items.last, "item_idx", slots, length)
     weights = counts.withColumnsRenamed({"slot": "bucket", "n": "weight"})
     return _scattered(weights, num_items, length, 1.0)
 

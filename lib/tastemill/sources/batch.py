@@ -21,6 +21,8 @@ class Batch:
     events: DataFrame
     users: DataFrame
     items: DataFrame
+    user_states: DataFrame
+    item_states: DataFrame
     relations: DataFrame
     quarantine: DataFrame
 
@@ -76,6 +78,8 @@ def clean(raw: RawFrames, marked: DataFrame, *, source: str, now: datetime) -> B
         events=cleaning.as_events(marked.where("reason IS NULL AND NOT _repeat"), source, now),
         users=_newest(users, tables.USERS, "user_id"),
         items=_newest(items, tables.ITEMS, "item_id"),
+        user_states=_states(users, tables.USER_STATES, "user_id"),
+        item_states=_states(items, tables.ITEM_STATES, "item_id"),
         relations=cleaning.as_relations(relations.where("reason IS NULL"), source),
         quarantine=cleaning.as_quarantine(lines, source, now),
     )
@@ -83,3 +87,8 @@ def clean(raw: RawFrames, marked: DataFrame, *, source: str, now: datetime) -> B
 
 def _newest(rows: DataFrame, table: tables.Table, key: str) -> DataFrame:
     return cleaning.as_table(cleaning.newest_of(rows.where("reason IS NULL"), key), table)
+
+
+def _states(rows: DataFrame, table: tables.Table, key: str) -> DataFrame:
+    dated = rows.where("reason IS NULL AND updated_at IS NOT NULL")
+    return cleaning.as_table(cleaning.changes_of(dated, key, table.content), table)

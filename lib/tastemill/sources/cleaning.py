@@ -170,3 +170,15 @@ def newest_of(rows: DataFrame, key: str) -> DataFrame:
     order = (F.col("updated_at").desc_nulls_last(), F.desc("source_file"), F.desc("source_row"))
     window = W.partitionBy(key).orderBy(*order)
     return rows.withColumn("_n", F.row_number().over(window)).where("_n = 1").drop("_n")
+
+
+def changes_of(rows: DataFrame, key: str, content: Sequence[str]) -> DataFrame:
+    """The rows at which the content of a key changes; of one time, the last in the files counts."""
+    order = ("updated_at", "source_file", "source_row")
+    window = W.partitionBy(key).orderBy(*order)
+    later = F.lead("updated_at").over(window)
+    told = rows.withColumns({"_later": later, "_told": content_of(rows, content)})
+    last = told.where(F.col("_later").isNull() | (F.col("_later") != F.col("updated_at")))
+    changed = ~F.col("_told").eqNullSafe(F.lag("_told").over(window))
+    marked = last.withColumn("_changed", changed).where("_changed")
+    return marked.drop("_later", "_told", "_changed")

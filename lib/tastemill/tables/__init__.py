@@ -24,10 +24,12 @@ from tastemill.tables.raw import (
     EVENTS,
     INGESTED_FILES,
     ITEM_INDEX,
+    ITEM_STATES,
     ITEMS,
     QUARANTINE,
     RELATIONS,
     USER_INDEX,
+    USER_STATES,
     USERS,
 )
 from tastemill.tables.runs import LEASES, RUNS
@@ -39,6 +41,8 @@ ALL: tuple[Table, ...] = (
     QUARANTINE,
     USERS,
     ITEMS,
+    USER_STATES,
+    ITEM_STATES,
     RELATIONS,
     USER_INDEX,
     ITEM_INDEX,
@@ -87,6 +91,7 @@ __all__ = [
     "ITEM_FACTORS",
     "ITEM_INDEX",
     "ITEM_PROFILES",
+    "ITEM_STATES",
     "LEASES",
     "METRICS",
     "MODELS",
@@ -100,5 +105,6 @@ __all__ = [
     "USER_FACTORS",
     "USER_INDEX",
     "USER_PROFILES",
+    "USER_STATES",
     "Table",
 ]

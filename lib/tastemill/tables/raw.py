@@ -96,6 +96,24 @@ ITEMS = Table(
     keys=("item_id",),
     content=("title", "description", "categories", "price", "released_on", "attributes"),
 )
+
+
+def _states(name: str, of: Table) -> Table:
+    noun, *_ = of.row.split(",")
+    told = (field for field in of.schema.fields if field.name != "updated_at")
+    since = T.StructField("updated_at", TIME, nullable=False, metadata=COMMENT_OF_STATE)
+    return Table(
+        name,
+        f"{noun}, as told by the source at one time; those that differ from the one before",
+        T.StructType([*told, since]),
+        keys=(*of.keys, "updated_at"),
+        content=of.content,
+    )
+
+
+COMMENT_OF_STATE = {"comment": "when the source changed it to this"}
+USER_STATES = _states("user_states", USERS)
+ITEM_STATES = _states("item_states", ITEMS)
 RELATIONS = Table(
     "relations",
     "one user tied to another: a friend, a follower",
