@@ -16,7 +16,8 @@ from tastemill.config.load import Config
 from tastemill.featuring.pools import read_pool
 from tastemill.host import spark_uri
 from tastemill.ranking import linear
-from tastemill.ranking.score import edges_of
+from tastemill.ranking.figures import POPULARITY, figures
+from tastemill.ranking.score import edges_of, place_of
 
 SECTIONS = ("dataset", "split", "ranker")
 INPUTS = (tables.FEATURES, tables.FEATURE_STATS, tables.FEATURE_POOLS)
@@ -38,12 +39,10 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     start = time.monotonic()
     model = linear.fit(rows.where("split = 'train'"), pool, edges, task, cfg.ranker)
     seconds = time.monotonic() - start
-    scored = linear.score(rows, pool, model)
-    found = {
-        f"{split}_{name}": value
-        for split in ("valid", "test")
-        for name, value in linear.figures(scored.where(F.col("split") == split), task).items()
-    }
+    place = place_of(warehouse, purpose, POPULARITY)
+    popularity = F.coalesce(F.get("numeric", F.lit(place)).cast("double"), F.lit(0.0))
+    scored = linear.score(rows, pool, model).withColumn("popularity", popularity)
+    found = figures(scored.select("split", "label", "prediction", "popularity"), task)
     folder = spark_uri(paths.artifacts(cfg) / "models" / recipe.model_id)
     model.write().overwrite().save(folder)
     fitted = models.Fitted(recipe, seconds, artifact=folder, metrics=found)

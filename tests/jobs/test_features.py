@@ -171,7 +171,7 @@ def test_a_ranker_learns_from_a_pool(warehouse: Warehouse, ranker: models.Model)
     chosen = table_of(warehouse, tables.FEATURE_SELECTION)
     assert {each.feature for each in pool.members} == set(chosen[chosen.kept].feature)
     assert ranker.params["pool_version"] == pool.version
-    assert ranker.metrics["test_auc"] > 0.7
+    assert ranker.metrics["test_auc"] > max(0.7, ranker.metrics["test_auc_of_popularity"])
     assert ranker.metrics["test_log_loss"] < 0.5
     # It makes no lists, so none of the jobs that make them takes it for a model of theirs.
     assert "ranker" not in models.newest(warehouse, "backtest")

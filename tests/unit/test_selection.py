@@ -137,3 +137,19 @@ def test_a_cross_has_to_tell_more_than_its_parts() -> None:
         "user_a:item_b",
     }
     assert found["user_a:item_c"].reason == "adds nothing to what its parts tell"
+
+
+def test_a_cross_of_one_side_has_to_tell_more_than_its_best_part() -> None:
+    random = np.random.default_rng(8)
+    colour, size, maker = (random.integers(1, 4, ROWS) for _ in range(3))
+    label = (random.random(ROWS) < 0.2 + 0.4 * (colour == size)).astype(float)
+    label = np.where(maker == 1, np.maximum(label, random.random(ROWS) < 0.4), label)
+    parts = {"item_colour": colour, "item_size": size, "item_maker": maker}
+    crosses = {
+        "item_colour:item_size": colour * 4 + size,
+        "item_maker:item_size": np.where(size < 3, maker * 4 + 1, maker * 4 + 2),
+    }
+    numbers = {"noise": random.normal(0, 1, ROWS)}
+    found = decided(numbers, label, categorical=parts | crosses, min_information=2e-3)
+    assert found["item_colour:item_size"].kept
+    assert found["item_maker:item_size"].reason == "adds nothing to what its parts tell"

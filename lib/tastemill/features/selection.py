@@ -7,7 +7,7 @@ constant     (almost) all rows lie in one bin
 leak         it tells so much of the label that it must know it
 independent  a test doesn't tell it from chance, corrected for how many are tested
 weak         significant, as anything is in enough rows, but it tells next to nothing
-adds nothing a cross of users with items that tells no more than its parts do
+adds nothing a cross that tells no more than its parts do
 redundant    it goes with a kept feature that tells more
 
 The test is chi-square on rows, and for attributes of items and users one on these (see `units`).
@@ -122,18 +122,20 @@ def _share(part: Whole, counts: Whole) -> float:
 
 
 def _without_needless(decided: list[Decision], numeric: int, least: float) -> list[Decision]:
-    """Crosses of users with items have to tell what their parts don't.
+    """Crosses have to tell what their parts don't.
 
-    Parts of one side share what they tell: what a cross of them adds isn't seen from their sums.
+    Of users with items: more than both sides together. Parts of one side share what they tell: a
+    cross of them has to tell more than the best one.
     """
     told = {each.name: each.found.told for each in decided[numeric:]}
 
     def checked(each: Decision) -> Decision:
         parts = each.name.split(":")
         sides = {part.partition("_")[0] for part in parts}
-        if not ({"user", "item"} <= sides and each.kept and each.test.alone):
+        if len(parts) == 1 or not (each.kept and each.test.alone):
             return each
-        if each.found.told - sum(told[part] for part in parts) >= least:
+        together = sum if {"user", "item"} <= sides else max
+        if each.found.told - together(told[part] for part in parts) >= least:
             return each
         return replace(each, reason="adds nothing to what its parts tell")
 

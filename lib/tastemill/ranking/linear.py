@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression
-from pyspark.ml.evaluation import BinaryClassificationEvaluator, RegressionEvaluator
 from pyspark.ml.feature import Bucketizer, OneHotEncoder, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import LinearRegression
@@ -23,7 +22,6 @@ from tastemill.ranking.config import RankerConfig
 
 Edges = Sequence[Sequence[float]]
 INFINITY = float("inf")
-SMALLEST = 1e-12  # a probability of 0 would make the log loss infinite
 
 
 def fit(rows: DataFrame, pool: Pool, edges: Edges, task: str, cfg: RankerConfig) -> PipelineModel:
@@ -110,21 +108,3 @@ def _as_ones(pool: Pool, edges: Edges) -> list[Bucketizer | OneHotEncoder | Vect
         OneHotEncoder(inputCols=[*bins, *indices], outputCols=ones, dropLast=False, **keep),
         VectorAssembler(inputCols=ones, outputCol="ones"),
     ]
-
-
-def figures(scored: DataFrame, task: str) -> dict[str, float]:
-    """AUC and log loss, or RMSE, of rows with label and prediction; none of no rows."""
-    low, high = scored.agg(F.min("label"), F.max("label")).collect()[0]
-    if low is None:
-        return {}
-    if task == "rating":
-        by = RegressionEvaluator(metricName="rmse", labelCol="label")
-        return {"rmse": float(by.evaluate(scored))}
-    p = F.greatest(F.least("prediction", F.lit(1 - SMALLEST)), F.lit(SMALLEST))
-    loss = F.avg(F.when(F.col("label") > 0, -F.log(p)).otherwise(-F.log(1 - p)))
-    found = {"log_loss": float(scored.agg(loss).collect()[0][0])}
-    if low == high:
-        return found
-    # numBins=0: by every threshold, not by a thousand.
-    by_rank = BinaryClassificationEvaluator(rawPredictionCol="prediction", numBins=0)
-    return {"auc": float(by_rank.evaluate(scored)), **found}

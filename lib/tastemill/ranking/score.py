@@ -2,6 +2,7 @@
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from tastemill.config import Purpose
 from tastemill.delta import Warehouse
@@ -17,6 +18,12 @@ def edges_of(warehouse: Warehouse, purpose: Purpose, pool: Pool) -> list[list[fl
     stats = warehouse.read(FEATURE_STATS, where=purpose).where("kind = 'numeric'")
     edges = {row["feature"]: row["edges"] for row in stats.select("feature", "edges").collect()}
     return [edges[each.feature] for each in pool.of_kind("numeric")]
+
+
+def place_of(warehouse: Warehouse, purpose: Purpose, feature: str) -> int:
+    """Where a number stands in `numeric`."""
+    stats = warehouse.read(FEATURE_STATS, where=purpose).where(F.col("feature") == feature)
+    return int(stats.select("place").collect()[0]["place"])
 
 
 def score(warehouse: Warehouse, purpose: Purpose, rows: DataFrame, model: Model) -> DataFrame:
