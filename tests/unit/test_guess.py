@@ -56,6 +56,26 @@ def test_a_folder_nobody_has_described(shop: Path, tmp_path: Path) -> None:
     assert "notes.txt" in text.split("Left out")[1]
 
 
+@pytest.mark.parametrize("nameless", [2, 30])
+def test_items_told_with_every_event(tmp_path: Path, nameless: int) -> None:
+    """The newest line is right; where few have no title, these aren't."""
+    folder = tmp_path / "till"
+    folder.mkdir()
+    lines = [
+        f"2024-01-{n % 28 + 1:02d} 10:00,c{n % 7},s{n % 20},{n % 3 + 1},"
+        f"{'' if n < nameless else f'A tea of kind {n % 20}'},{n % 20}.5"
+        for n in range(100)
+    ]
+    head = "InvoiceDate,CustomerID,StockCode,Quantity,Description,UnitPrice"
+    (folder / "till.csv").write_text("\n".join([head, *lines]))
+    text, cfg = drafted(folder, tmp_path)
+    (items,) = cfg.source.items
+    assert (items.title.column, items.price.column) == ("Description", "UnitPrice")
+    assert items.updated_at.column == "InvoiceDate"
+    assert [rule.reason for rule in items.reject] == (["title_missing"] if nameless < 10 else [])
+    assert ("newest that has a title" in text) == (nameless < 10)
+
+
 def test_names_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
     folder = tmp_path / "verleih"
     folder.mkdir()

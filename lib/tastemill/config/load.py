@@ -56,6 +56,11 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     maintain: MaintainConfig = MaintainConfig()
 
+    @property
+    def builds_features(self) -> bool:
+        """Whether the line builds features: for themselves or for the ranker."""
+        return self.features.enabled or self.ranker.enabled
+
 
 @dataclass(frozen=True)
 class Request:

@@ -139,18 +139,13 @@ def outputs_of(module: JobModule, cfg: Config) -> tuple[Table, ...]:
     return module.OUTPUTS
 
 
-def builds_features(cfg: Config) -> bool:
-    """Whether the line builds features."""
-    return cfg.features.enabled or cfg.ranker.enabled
-
-
 def _is_wanted(name: str, cfg: Config) -> bool:
     """Whether a backtest has a stage."""
     match name:
         case "check_quality":
             return bool(cfg.quality.tables)
         case "build_features":
-            return builds_features(cfg)
+            return cfg.builds_features
         case "train_ranker":
             return cfg.ranker.enabled
         case _:

@@ -10,7 +10,6 @@ from tastemill.config import Purpose
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.features.skew import SKEWED
-from tastemill.line.stages import builds_features
 from tastemill.report.contents.features import Features, Telling
 from tastemill.report.plots import told
 
@@ -21,7 +20,7 @@ FIGURES = re.compile(r"(:| in [\d.]+%| \(p =).*")  # what a reason says of one f
 
 def collect_features(warehouse: Warehouse, cfg: Config) -> Features | None:
     """The features of the backtest, where the line builds them."""
-    return features_of(warehouse, "backtest") if builds_features(cfg) else None
+    return features_of(warehouse, "backtest") if cfg.builds_features else None
 
 
 def features_of(warehouse: Warehouse, purpose: Purpose) -> Features | None:

@@ -17,6 +17,7 @@ MIN_WORD = 4  # letters; shorter ones are codes
 SAY_TYPES = "# Say what each is: view, click, cart, purchase, like, …; a type left out is rejected."
 BY_FREQUENCY = ("view", "cart", "purchase")
 TYPES = {"stars": "rating", "amount": "purchase", "plays": "listen", "share": "watch"}
+HAVE_TITLES = 0.9  # of the lines; with fewer, a line without one is nothing wrong
 SPREADSHEETS = (",", ";")  # what they write with these, they quote where it needs be
 HTML = ("&amp;", "&quot;", "&#39;", "&lt;", "&nbsp;", "&#")
 
@@ -167,10 +168,18 @@ def _items(draft: Draft, sample: Sample, roles: Roles, with_time: str | None = N
     if price := roles.of("price"):
         lines.append(_price(sample, price))
     if with_time:
-        lines.append("# Told with every event: the newest is right.")
-        lines.append(_time("updated_at", with_time, roles))
-        return lines
+        return [*lines, *_told_with_events(sample, roles, with_time)]
     return lines + _rest(sample, roles)
+
+
+def _told_with_events(sample: Sample, roles: Roles, time: str) -> list[str]:
+    """Of items that stand in every event, the newest line is right; one without a title isn't."""
+    title, updated = roles.of("title"), _time("updated_at", time, roles)
+    if title is None or len(sample.values(title)) < HAVE_TITLES * len(sample.rows):
+        return ["# Told with every event: the newest is right.", updated]
+    rule = f'column = {as_text(title)}, is_missing = true, reason = "title_missing"'
+    told = "# Told with every event: the newest that has a title is right."
+    return [told, updated, f"reject = [{{ {rule} }}]"]
 
 
 def _time(key: str, column: str, roles: Roles) -> str:
