@@ -4,6 +4,8 @@ A profile vector has `num_categories` positions: the most frequent categories be
 last position for every other category.
 """
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
@@ -80,5 +82,20 @@ def over_slots(amounts: str, num_categories: int) -> Column:
 
 def normalized(vector: Column) -> Column:
     """A vector divided by its sum; zeros stay zeros."""
-    total = F.aggregate(vector, F.lit(0.0), lambda so_far, x: so_far + x)
-    return F.when(total > 0, F.transform(vector, lambda x: x / total)).otherwise(vector)
+
+    def divided(numbers: Column) -> Column:
+        total = F.aggregate(numbers, F.lit(0.0), lambda so_far, x: so_far + x)
+        return once(
+            total, lambda t: F.when(t > 0, F.transform(numbers, lambda x: x / t)).otherwise(numbers)
+        )
+
+    return once(vector, divided)
+
+
+def once(value: Column, use: Callable[[Column], Column]) -> Column:
+    """What `use` makes of a value that is worked out once, however often it is named.
+
+    Spark writes an expression out wherever it is named. Within a lambda it is then worked out for
+    each element: the sum of a vector of 64 by which each of them is divided, 64 times.
+    """
+    return F.get(F.transform(F.array(value), use), 0)
