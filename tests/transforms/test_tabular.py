@@ -243,3 +243,14 @@ def test_the_core_is_what_is_left_when_none_has_too_few(spark: SparkSession) -> 
 def test_a_mapping_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         EventsFiles(**{"file": "e.csv", **IDS, **change})
+
+
+def test_a_filter_by_reason_stays_above_the_parsing(spark: SparkSession, tmp_path: Path) -> None:
+    """Below it each mention of a column would parse the line again."""
+    write(tmp_path, "e.csv", "u,i,x", "1,2,3", "1,,3")
+    raw = read_all(spark, tmp_path, events=[{"file": "e.csv", **IDS, "value": "x"}])
+    sound = raw.events.where("reason IS NULL").select("user_id", "value")
+    plan = sound._jdf.queryExecution().optimizedPlan().toString()
+    filters = [line for line in plan.splitlines() if "Filter" in line]
+    assert any("reason" in line for line in filters)
+    assert not any("split" in line for line in filters)
