@@ -26,6 +26,8 @@ TABLES = (
     "quarantine",
     "users",
     "items",
+    "user_states",
+    "item_states",
     "relations",
     "user_index",
     "item_index",
