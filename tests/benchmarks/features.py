@@ -118,7 +118,7 @@ def by_polars(events: pl.DataFrame, rows: pl.DataFrame) -> Table:
 def before(past: pl.DataFrame, asked: pl.DataFrame, key: str, days: int) -> pl.DataFrame:
     """Of each row the newest event more than so many days before it; strictly before, for none."""
     shifted = asked.with_columns(pl.col("at") - days * DAY - 1).sort("at")
-    return shifted.join_asof(past, on="at", by=key).sort("row")
+    return shifted.join_asof(past, on="at", by=key, check_sortedness=False).sort("row")
 
 
 def selected(table: Table, label: NDArray[np.float64]) -> dict[str, float]:
