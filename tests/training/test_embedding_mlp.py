@@ -48,6 +48,9 @@ def test_score_all_equals_forward(floats: int, monkeypatch: pytest.MonkeyPatch) 
     users, user_vector = torch.tensor([4, 0, 5]), torch.randn(3, 3)
     item_vectors = torch.randn(9, 2)
     scores = network.score_all(users, user_vector, item_vectors)
+    some = torch.tensor([7, 0, 3])
+    of_some = network.score_all(users, user_vector, item_vectors[some], some)
+    torch.testing.assert_close(of_some, scores[:, some])
     pairs = {
         "user_idx": users.repeat_interleave(9),
         "item_idx": torch.arange(9).repeat(3),

@@ -46,6 +46,26 @@ def test_ineligible_items_and_k_beyond_the_catalogue(spark: SparkSession) -> Non
     assert lists_of(lists) == {0: ([0], [1.0], False), 1: ([1, 0], [2.0, 1.0], False)}
 
 
+def test_only_eligible_items_are_scored_and_nothing_else_changes(spark: SparkSession) -> None:
+    rng = np.random.default_rng(7)
+    items, users = rng.standard_normal((400, 16)), rng.standard_normal((30, 16))
+    bias = np.where(rng.random(400) < 0.2, -np.inf, 0.0)
+    scorer = FactorScorer(items, fallback=rng.random(400), item_bias=bias)
+    seen = [np.flatnonzero(rng.random(400) < 0.3).tolist() for _ in range(30)]
+    rows = [(u, seen[u], users[u].tolist() if u else None) for u in range(30)]
+    frame = spark.createDataFrame(rows, USERS)
+    eligible = rng.random(400) < 0.5
+    whole = lists_of(recommend_top_k(frame, scorer, 400))
+    some = lists_of(recommend_top_k(frame, scorer, 400, eligible=eligible))
+    for user, (listed, scores, fallback) in whole.items():
+        kept = [place for place, item in enumerate(listed) if eligible[item]]
+        assert some[user][0] == [listed[place] for place in kept]
+        assert some[user][1] == [scores[place] for place in kept]
+        assert some[user][2] == fallback
+    nothing = recommend_top_k(frame, scorer, 3, eligible=np.zeros(400, dtype=bool))
+    assert {tuple(row[0]) for row in lists_of(nothing).values()} == {()}
+
+
 def test_empty_frame_and_a_batch_of_nulls(spark: SparkSession) -> None:
     empty = recommend_top_k(spark.createDataFrame([], USERS), SCORER, 2)
     assert empty.schema == spark.createDataFrame([], LISTS_SCHEMA).schema

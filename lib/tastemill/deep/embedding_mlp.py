@@ -99,8 +99,14 @@ class EmbeddingMLP(nn.Module):
         self.adopt_unknown(self.seen_users, self.seen_items)
 
     @torch.no_grad()
-    def score_all(self, user_idx: Tensor, user_vector: Tensor, item_vectors: Tensor) -> Tensor:
-        """Scores (B, num_items) of every item for each user, equal to `forward` pair by pair.
+    def score_all(
+        self,
+        user_idx: Tensor,
+        user_vector: Tensor,
+        item_vectors: Tensor,
+        items: Tensor | None = None,
+    ) -> Tensor:
+        """Scores (B, M) of M items for each user, equal to `forward` pair by pair.
 
         The first layer is linear, so its user half and item half are computed once per user and
         once per item, and only their sum is made per pair, in chunks of bounded memory.
@@ -108,12 +114,16 @@ class EmbeddingMLP(nn.Module):
         Args:
             user_idx: (B,) int64; num_users or more means unknown.
             user_vector: (B, Pu) float32.
-            item_vectors: (num_items, Pi) float32, row i for item i.
+            item_vectors: (M, Pi) float32, a row for each item.
+            items: (M,) int64, their indices; all of the network's in order by default.
         """
         users = torch.clamp(user_idx, max=self.config.num_users)
         weight, bias = self._linear(0).weight, self._linear(0).bias
         user_side = torch.cat((self.user_embedding(users), user_vector), dim=1)
-        item_side = torch.cat((self.item_embedding.weight[:-1], item_vectors), dim=1)
+        embeddings = (
+            self.item_embedding.weight[:-1] if items is None else self.item_embedding(items)
+        )
+        item_side = torch.cat((embeddings, item_vectors), dim=1)
         user_half = user_side @ weight[:, : self.user_width].T + bias
         item_half = item_side @ weight[:, self.user_width :].T
         scores = user_half.new_empty(len(user_half), len(item_half))

@@ -23,19 +23,25 @@ class NetworkScorer:
 
     Args:
         artifact: folder of model.json and model.safetensors, on a file system all workers see.
-        item_vectors: `(m, Pi)` profile vectors, row i for item i.
+        item_vectors: `(m, Pi)` profile vectors, a row for each item.
         fallback: `(m,)` scores for users without a profile, who have no history.
+        items: `(m,)` which items of the network these are; all of it by default.
     """
 
     columns: tuple[str, ...] = ("user_idx", "user_vector")
 
     def __init__(
-        self, artifact: str, item_vectors: NDArray[np.float32], fallback: NDArray[np.float32]
+        self,
+        artifact: str,
+        item_vectors: NDArray[np.float32],
+        fallback: NDArray[np.float32],
+        items: NDArray[np.int64] | None = None,
     ) -> None:
         self.artifact = artifact
         self.fallback = fallback
         self.item_vectors = item_vectors
         self.num_items = len(item_vectors)
+        self.items = np.arange(self.num_items) if items is None else items
 
     def score(self, columns: Columns) -> FloatArray:
         """Scores `(n, m)`; see `Scorer`."""
@@ -47,10 +53,16 @@ class NetworkScorer:
             torch.from_numpy(columns["user_idx"].astype(np.int64)),
             torch.from_numpy(np.nan_to_num(vectors)),
             torch.from_numpy(self.item_vectors),
+            torch.from_numpy(self.items),
         )
         known: FloatArray = scores.numpy()
         known[missing] = self.fallback
         return known
+
+    def of_items(self, items: NDArray[np.int64]) -> "NetworkScorer":
+        """See `Scorer`."""
+        parts = self.item_vectors[items], self.fallback[items], self.items[items]
+        return NetworkScorer(self.artifact, *parts)
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,7 @@
 """Exact top-k lists for all users of a frame: broadcast the items, stream the users.
 
-Per block of users: scores of the whole catalogue in one matrix product, seen and ineligible items
-masked to −inf, the k best kept. Nothing of size users × items is ever shuffled or stored.
+Per block of users: scores of all eligible items in one matrix product, seen ones masked to −inf,
+the k best kept. Nothing of size users × items is ever shuffled or stored.
 """
 
 from collections.abc import Iterable
@@ -50,9 +50,12 @@ def recommend_top_k(
         so that the list isn't the user's own.
     """
     _check(users, scorer, k, eligible)
-    excluded = None if eligible is None else ~np.asarray(eligible, dtype=np.bool_)
+    catalogue = np.arange(scorer.num_items)
+    if eligible is not None and not eligible.all():
+        catalogue = np.flatnonzero(eligible)
+        scorer = scorer.of_items(catalogue)
     rows = block_rows or default_block_rows(scorer.num_items)
-    plan = users.sparkSession.sparkContext.broadcast(_Plan(scorer, k, excluded, rows))
+    plan = users.sparkSession.sparkContext.broadcast(_Plan(scorer, k, catalogue, rows))
     if after is not None:
         after.callback(plan.destroy)
 
@@ -72,11 +75,14 @@ def default_block_rows(num_items: int) -> int:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the workers need to turn a batch of users into lists."""
+    """What the workers need to turn a batch of users into lists.
+
+    The scorer's item i is item catalogue[i], which ascend.
+    """
 
     scorer: Scorer
     k: int
-    excluded: NDArray[np.bool_] | None
+    catalogue: NDArray[np.int64]
     block_rows: int
 
     def lists(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -96,10 +102,12 @@ class _Plan:
     def _block(self, users: pa.RecordBatch) -> tuple[NDArray[np.int32], FloatArray]:
         columns = {name: self._padded(users.column(name), name) for name in self.scorer.columns}
         scores = self.scorer.score(columns)[: users.num_rows]
-        if self.excluded is not None:
-            np.copyto(scores, -np.inf, where=self.excluded)
-        mask_seen(scores, users.column("seen"))
-        return top_k(scores, self.k)
+        mask_seen(scores, users.column("seen"), self.catalogue)
+        places, best = top_k(scores, self.k)
+        if not len(self.catalogue):
+            return places, best
+        items = np.where(places == NO_ITEM, NO_ITEM, self.catalogue[places])
+        return items.astype(np.int32), best
 
     def _padded(self, column: pa.Array, name: str) -> NDArray[Any]:
         # Every block has the same shape (the last row repeats): BLAS picks its kernel by shape, and
@@ -108,12 +116,19 @@ class _Plan:
         return array.take(np.arange(self.block_rows), axis=0, mode="clip")
 
 
-def mask_seen(scores: FloatArray, seen: pa.Array) -> None:
-    """Set to −inf, in place, the seen items of each row of `(n, m)` scores."""
+def mask_seen(scores: FloatArray, seen: pa.Array, catalogue: NDArray[np.int64]) -> None:
+    """Set to −inf, in place, the seen items of each row of `(n, m)` scores.
+
+    Args:
+        scores: of item catalogue[i] in column i.
+        seen: a list of items for each row; others than those of the catalogue don't count.
+        catalogue: `(m,)`, ascending.
+    """
     items, lengths = list_parts(seen)
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    known = (items >= 0) & (items < scores.shape[1])
-    scores[rows[known], items[known].astype(np.int64)] = -np.inf
+    places = np.minimum(np.searchsorted(catalogue, items), max(len(catalogue) - 1, 0))
+    known = catalogue[places] == items if len(catalogue) else np.zeros(len(items), dtype=np.bool_)
+    scores[rows[known], places[known]] = -np.inf
 
 
 def _check(users: DataFrame, scorer: Scorer, k: int, eligible: NDArray[np.bool_] | None) -> None:

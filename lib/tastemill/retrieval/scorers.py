@@ -6,6 +6,7 @@ broadcast. Networks bring their own, beside their own code.
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +40,9 @@ class Scorer(Protocol):
         Returns:
             An array the caller may overwrite, and the scorer too at its next call.
         """
+
+    def of_items(self, items: NDArray[np.int64]) -> "Scorer":
+        """The same for these items alone: item i of the new one is items[i] of this one."""
 
 
 class FactorScorer:
@@ -85,6 +89,15 @@ class FactorScorer:
         scores[missing] = self._fallback
         return scores
 
+    def of_items(self, items: NDArray[np.int64]) -> "FactorScorer":
+        """See `Scorer`."""
+        part = copy(self)
+        part.num_items = len(items)
+        part._factors, part._fallback = self._factors[items], self._fallback[items]
+        part._bias = None if self._bias is None else self._bias[items]
+        part._product = None
+        return part
+
     def _buffer(self, num_users: int) -> NDArray[np.float64]:
         # Blocks have one size, so one buffer serves them all: fresh pages cost much time.
         if self._product is None or len(self._product) != num_users:
@@ -125,6 +138,10 @@ class StaticScorer:
     def score(self, columns: Columns) -> FloatArray:
         """Scores `(n, m)`, all rows alike; see `Scorer`."""
         return np.tile(self._row, (len(columns["user_idx"]), 1))
+
+    def of_items(self, items: NDArray[np.int64]) -> "StaticScorer":
+        """See `Scorer`."""
+        return StaticScorer(self._row[items])
 
 
 def _row(values: ArrayLike, num_items: int, name: str) -> FloatArray:
