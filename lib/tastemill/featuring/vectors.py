@@ -65,7 +65,7 @@ def item_vectors(items: Side, slots: DataFrame, cfg: Config, after: ExitStack) -
         return ItemVectors(None, counts, vocabulary)
     told = {kind: unit_vectors(rows) for kind, rows in vectors.items() if rows.any()}
     recent = Recent(wanted.recent_items, told, wanted.pooled)
-    sent = items.last.sparkSession.sparkContext.broadcast(recent)
+    sent = items.table.sparkSession.sparkContext.broadcast(recent)
     after.callback(sent.destroy)
     return ItemVectors(Shared(recent, sent), counts, vocabulary)
 
