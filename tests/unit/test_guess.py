@@ -19,9 +19,33 @@ from tastemill.sources.guess.sample import encoding_of, look_at
 
 def drafted(folder: Path, tmp_path: Path) -> tuple[str, Config]:
     text = draft_of(folder)
+    return text, load_config(Request(_with(tmp_path, text)))
+
+
+def _with(tmp_path: Path, text: str) -> str:
     file = tmp_path / "draft.toml"
     file.write_text(text, encoding="utf-8")
-    return text, load_config(Request(str(file)))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("times", "asks"),
+    [
+        (["2024-01-05 10:00", "2024-01-06 11:30"], True),
+        (["05.01.2024 10:00", "06.01.2024 11:30"], True),
+        (["2024-01-05", "2024-01-06"], True),
+        (["2024-01-05T10:00:00Z", "2024-01-06T11:30:00+02:00"], False),
+        (["1704448800", "1704540600"], False),
+    ],
+)
+def test_a_zone_is_asked_for_where_no_time_names_one(
+    tmp_path: Path, times: list[str], asks: bool
+) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    lines = [f"{times[n % 2]},u{n % 7},i{n}" for n in range(50)]
+    (folder / "views.csv").write_text("\n".join(["time,user_id,item_id", *lines]))
+    assert ("zone = " in draft_of(folder)) == asks
 
 
 @pytest.fixture
@@ -72,6 +96,10 @@ def test_items_told_with_every_event(tmp_path: Path, nameless: int) -> None:
     (items,) = cfg.source.items
     assert (items.title.column, items.price.column) == ("Description", "UnitPrice")
     assert items.updated_at.column == "InvoiceDate"
+    assert 'zone = "UTC"  # ?' in text
+    abroad = load_config(Request(_with(tmp_path, text.replace('"UTC"', '"Asia/Tokyo"'))))
+    (events,), (items,) = abroad.source.events, abroad.source.items
+    assert (events.time.zone, items.updated_at.zone) == ("Asia/Tokyo", "Asia/Tokyo")
     assert [rule.reason for rule in items.reject] == (["title_missing"] if nameless < 10 else [])
     assert ("newest that has a title" in text) == (nameless < 10)
 
@@ -122,7 +150,7 @@ def test_one_log_alone_in_a_language_that_it_does_not_know(tmp_path: Path) -> No
     draft = draft_of(tmp_path)
     assert 'user_id = "kto"  # ?' in draft
     assert 'item_id = "co"  # ?' in draft
-    assert 'column = "kiedy"' in draft
+    assert 'time = "kiedy"' in draft
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ def test_a_file_says_what_is_its_own() -> None:
     assert {part.quote for part in found.parts} == {'"'}
 
 
-@pytest.mark.parametrize("form", [{"separator": ";"}, {"quote": "'"}, {"encoding": "ascii"}])
+@pytest.mark.parametrize(
+    "form",
+    [{"separator": ";"}, {"quote": "'"}, {"encoding": "ascii"}, {"zone": "Europe/Rome"}],
+)
 def test_files_are_read_alike_however_it_is_said(form: dict[str, Any]) -> None:
     once, each, plain = source(form, {}, {}), source({}, form, form), source({}, {}, {})
     assert once.parts == each.parts
@@ -31,6 +34,16 @@ def test_files_are_read_alike_however_it_is_said(form: dict[str, Any]) -> None:
     assert reader_hash(once, "code") != reader_hash(plain, "code")
 
 
+def test_a_zone_said_once_is_of_all_times_that_name_none_but_of_no_day() -> None:
+    said = {"updated_at": {"column": "t", "format": "unix_seconds"}, "released_on": "day"}
+    found = source({"zone": "Europe/Rome"}, {"time": "t"}, said)
+    (events,), (items,) = found.events, found.items
+    whens = (events.time, items.updated_at, items.released_on)
+    assert [when and when.zone for when in whens] == ["Europe/Rome", "Europe/Rome", "UTC"]
+    own = source({"zone": "Europe/Rome"}, {"time": {"column": "t", "zone": "Asia/Tokyo"}}, {})
+    assert [when and when.zone for when in (own.events[0].time,)] == ["Asia/Tokyo"]
+
+
 def test_recorded_values_say_the_same() -> None:
-    found = source({"separator": ";"}, {}, {"separator": ","})
+    found = source({"separator": ";", "zone": "Asia/Tokyo"}, {"time": "t"}, {"separator": ","})
     assert SourceConfig.model_validate(found.model_dump()) == found

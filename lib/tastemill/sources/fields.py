@@ -10,10 +10,9 @@ from pyspark.sql import types as T
 
 from tastemill.errors import DataError, did_you_mean
 from tastemill.sources.entities import unescaped
-from tastemill.sources.texts import UNIX, Condition, Labels, Number, Text, When
+from tastemill.sources.texts import OFFSET, UNIX, Condition, Labels, Number, Text, When
 
 ROW = "row"  # the struct of a file's own columns
-OFFSET = r"(Z|[+-]\d{2}:?(\d{2})?)$"
 YEARS = (-62_135_596_800, 253_402_300_799)  # 1 to 9999, in seconds since 1970
 WHOLE = 2.0**53  # up to here a double holds every whole number
 CHECK_FILE = "correct the mapping, or check that this is the file that it describes"
@@ -242,7 +241,7 @@ def _by_format(text: Column, pattern: str) -> tuple[Column, Column]:
         return F.timestamp_micros(inside.try_cast("long")), F.lit(True)
     if pattern == "iso":
         at = F.when(_has_date(text), text.try_cast("timestamp"))
-        return at, text.rlike(r"\d" + OFFSET) & text.contains(":")
+        return at, text.rlike(OFFSET) & text.contains(":")
     has_zone = any(letter in _unquoted(pattern) for letter in "XxZzOV")
     return F.try_to_timestamp(text, F.lit(pattern)), F.lit(has_zone)
 

@@ -14,10 +14,12 @@ from tastemill.sources.texts import (
     AText,
     ATime,
     Attributes,
+    AZone,
     Condition,
     Names,
     SomeLabels,
     Text,
+    as_column,
 )
 
 Formats = Literal["csv", "json", "jsonl", "parquet", "delta"]
@@ -33,7 +35,7 @@ ENCODINGS = {
 AnEncoding = Annotated[
     Encoding, BeforeValidator(lambda e: ENCODINGS.get(str(e).lower(), str(e).lower()))
 ]
-ONCE = ("separator", "quote", "encoding")  # may be said once for all files
+ONCE = ("separator", "quote", "encoding", "zone")  # may be said once for all files
 KINDS = ("events", "users", "items", "relations")
 
 
@@ -54,8 +56,19 @@ class Files(Section):
     encoding: AnEncoding = Field(
         "utf-8", description="Of text files; utf-16 is read in whole files, as multiline is."
     )
+    zone: AZone = Field("UTC", description="Of events' times and updates that name none.")
     reject: tuple[Condition, ...] = Field((), description="Rows that go to quarantine.")
     require: tuple[Condition, ...] = Field((), description="What all other rows are rejected for.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_zone(cls, values: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+        if not isinstance(values, dict) or "zone" not in values:
+            return values
+        times = {key: as_column(values[key]) for key in ("time", "updated_at") if key in values}
+        zone = {"zone": values["zone"]}
+        told = {key: zone | time for key, time in times.items() if isinstance(time, dict)}
+        return values | told
 
     @field_validator("file")
     @classmethod
@@ -149,6 +162,7 @@ class SourceConfig(Section):
     separator: str = Field("", description="Of all text files that name none of their own.")
     quote: Literal["", '"', "'"] = Field('"', description="The same.")
     encoding: AnEncoding = Field("utf-8", description="The same.")
+    zone: AZone = Field("UTC", description="Of all times of events and updates that name none.")
     events: tuple[EventsFiles, ...] = Field((), description="Files of events.")
     users: tuple[UsersFiles, ...] = Field((), description="Files that tell of users.")
     items: tuple[ItemsFiles, ...] = Field((), description="Files that tell of items.")

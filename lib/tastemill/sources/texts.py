@@ -6,15 +6,18 @@ A bare name means the column of that name. A condition, too, is a text with a te
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from tastemill.config.sections import Section
 
 UNIX = {"unix_seconds": 1_000_000, "unix_millis": 1_000, "unix_micros": 1}
 """Formats that count since 1970, and microseconds to one."""
+OFFSET = r"\d(Z|[+-]\d{2}:?(\d{2})?)$"
+"""How a time of day that names its zone ends."""
 
 
-def _as_column(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+def as_column(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    """What a bare name stands for."""
     return {"column": value} if isinstance(value, str) else value
 
 
@@ -22,6 +25,15 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401
     return [value] if isinstance(value, str) else value
 
 
+def _is_zone(zone: str) -> str:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a folder of files
+
+    if zone not in available_timezones():
+        raise ValueError("a time zone such as UTC or Europe/London")
+    return zone
+
+
+AZone = Annotated[str, AfterValidator(_is_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
@@ -85,16 +97,7 @@ class When(Text):
         description=f"iso, {', '.join(UNIX)}, or a pattern such as dd/MM/yyyy HH:mm; of several "
         "the first that fits.",
     )
-    zone: str = Field("UTC", description="Of times that name none, e.g. Europe/London.")
-
-    @field_validator("zone")
-    @classmethod
-    def _is_known(cls, zone: str) -> str:
-        from zoneinfo import available_timezones  # noqa: PLC0415 - reads a folder of files
-
-        if zone not in available_timezones():
-            raise ValueError("a time zone such as UTC or Europe/London")
-        return zone
+    zone: AZone = Field("UTC", description="Of times that name none, e.g. Europe/London.")
 
 
 class Labels(Text):
@@ -110,10 +113,10 @@ class Labels(Text):
     of: tuple["AText", ...] = Field((), description="A text each.")
 
 
-AText = Annotated[Text, BeforeValidator(_as_column)]
-ANumber = Annotated[Number, BeforeValidator(_as_column)]
-ATime = Annotated[When, BeforeValidator(_as_column)]
-SomeLabels = Annotated[Labels, BeforeValidator(_as_column)]
+AText = Annotated[Text, BeforeValidator(as_column)]
+ANumber = Annotated[Number, BeforeValidator(as_column)]
+ATime = Annotated[When, BeforeValidator(as_column)]
+SomeLabels = Annotated[Labels, BeforeValidator(as_column)]
 
 
 def _as_texts(value: Any) -> Any:  # noqa: ANN401

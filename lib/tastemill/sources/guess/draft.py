@@ -5,7 +5,15 @@ from pathlib import Path
 
 from tastemill.errors import DataError, UsageError
 from tastemill.sources.guess.folder import samples_of
-from tastemill.sources.guess.parts import UNSURE, Draft, add, as_comment, form_lines, form_of
+from tastemill.sources.guess.parts import (
+    UNSURE,
+    ZONE,
+    Draft,
+    add,
+    as_comment,
+    form_lines,
+    form_of,
+)
 from tastemill.sources.guess.roles import roles_of
 from tastemill.sources.guess.structure import roles_by_structure
 
@@ -78,8 +86,9 @@ def _whole(folder: Path, draft: Draft) -> Iterable[str]:
         yield ""
         yield "[run]"
         yield "as_of = 2000-01-01T00:00:00Z  # any day: no event has one"
-    if draft.form:
-        yield from ("", "[source]", *form_lines(draft.form))
+    common = [*form_lines(draft.form), *[ZONE] * draft.is_local]
+    if common:
+        yield from ("", "[source]", *common)
     for lines in (draft.events, draft.items, draft.users, draft.relations):
         yield from lines
     if draft.unread:

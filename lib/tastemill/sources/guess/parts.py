@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tastemill.sources.files import SEPARATORS
-from tastemill.sources.guess.roles import KNOWN_TYPES, Roles, decimal_of, separator_within
+from tastemill.sources.guess.roles import (
+    KNOWN_TYPES,
+    Roles,
+    decimal_of,
+    has_zone,
+    separator_within,
+)
 from tastemill.sources.guess.sample import Sample, is_number
 
 UNSURE = "  # ?"
-IN_UTC = ' in UTC; else add zone = "Europe/London"'
+ZONE = f'zone = "UTC"{UNSURE} of times that name none; yours may be "Europe/London"'
 MIN_WORD = 4  # letters; shorter ones are codes
 SAY_TYPES = "# Say what each is: view, click, cart, purchase, like, …; a type left out is rejected."
 BY_FREQUENCY = ("view", "cart", "purchase")
@@ -35,6 +41,7 @@ class Draft:
     stars: list[float] = field(default_factory=list)
     timed: list[bool] = field(default_factory=list)  # of each log: whether it has times
     repeats: bool = False
+    is_local: bool = False  # whether there are times that don't say in which zone
 
 
 def add(draft: Draft, sample: Sample, roles: Roles) -> None:
@@ -97,8 +104,8 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
         lines += _value(draft, sample, str(roles.of(value_role)), value_role)
     draft.timed.append(roles.of("time") is not None)
     if roles.of("time"):
-        line = _time("time", time, roles)
-        lines.append(line if "unix" in str(roles.time_format) else line + UNSURE + IN_UTC)
+        lines.append(_time("time", time, roles))
+        draft.is_local |= not has_zone(sample.values(time), roles.time_format)
         places = (sample.columns.index(user), sample.columns.index(item))
         pairs = {tuple(row[n] for n in places) for row in sample.rows}
         draft.repeats |= value_role != "stars" and len(pairs) < 0.9 * len(sample.rows)
@@ -183,8 +190,9 @@ def _told_with_events(sample: Sample, roles: Roles, time: str) -> list[str]:
 
 
 def _time(key: str, column: str, roles: Roles) -> str:
-    form = "" if roles.time_format == "iso" else f', format = "{roles.time_format}"'
-    return f"{key} = {{ column = {as_text(column)}{form} }}"
+    if roles.time_format == "iso":
+        return _is(key, column)
+    return f'{key} = {{ column = {as_text(column)}, format = "{roles.time_format}" }}'
 
 
 def _price(sample: Sample, column: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tastemill.sources.guess.sample import Sample, is_number
+from tastemill.sources.texts import OFFSET
 
 USER = {
     *("user", "users", "customer", "visitor", "household", "member", "client", "account", "buyer"),
@@ -211,6 +212,11 @@ def time_format(values: list[str]) -> str | None:
             is_short = "MMM" not in pattern and any(map(_has_one_digit, values))
             return _short(pattern) if is_short else pattern
     return None
+
+
+def has_zone(times: list[str], form: str | None) -> bool:
+    """Whether times say themselves in which zone they are, as those since 1970 do."""
+    return str(form).startswith("unix") or _most(":" in t and re.search(OFFSET, t) for t in times)
 
 
 def times_in(sample: Sample, columns: Iterable[str]) -> dict[str, str]:
