@@ -17,8 +17,7 @@ from tastemill.states import last_of
 SECTIONS = ("dataset", "split", "profiles", "examples")
 INPUTS = (
     tables.EVENTS,
-    tables.ITEMS,
-    tables.ITEM_STATES,
+    *passes.ITEMS_TOLD,
     tables.USER_INDEX,
     tables.ITEM_INDEX,
     tables.CATEGORY_SLOTS,

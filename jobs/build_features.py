@@ -29,10 +29,8 @@ SECTIONS = ("dataset", "split", "profiles", "examples", "features")
 INPUTS = (
     tables.EXAMPLES,
     tables.EVENTS,
-    tables.USERS,
-    tables.USER_STATES,
-    tables.ITEMS,
-    tables.ITEM_STATES,
+    *passes.USERS_TOLD,
+    *passes.ITEMS_TOLD,
     tables.USER_INDEX,
     tables.ITEM_INDEX,
     tables.CATEGORY_SLOTS,

@@ -23,10 +23,8 @@ from tastemill.states import last_of
 SECTIONS = ("dataset", "split", "profiles")
 INPUTS = (
     tables.EVENTS,
-    tables.USERS,
-    tables.USER_STATES,
-    tables.ITEMS,
-    tables.ITEM_STATES,
+    *passes.USERS_TOLD,
+    *passes.ITEMS_TOLD,
     tables.USER_INDEX,
     tables.ITEM_INDEX,
 )

@@ -29,6 +29,8 @@ from tastemill.tables import (
 )
 from tastemill.times import Times, resolve_times, up_to
 
+USERS_TOLD, ITEMS_TOLD = (USERS, USER_STATES), (ITEMS, ITEM_STATES)  # newest, and what it was
+
 
 def given_times(cfg: Config) -> tuple[datetime | None, ...]:
     """The times that the configuration names, in the order of Times."""
@@ -70,12 +72,12 @@ def known_events(warehouse: Warehouse, cfg: Config, times: Times) -> DataFrame:
 
 def users_told(warehouse: Warehouse, as_of: datetime) -> DataFrame:
     """`users` in all states that were told before as_of, with `since` and `until`."""
-    return _told(warehouse, USERS, USER_STATES, as_of)
+    return _told(warehouse, *USERS_TOLD, as_of)
 
 
 def items_told(warehouse: Warehouse, as_of: datetime) -> DataFrame:
     """`items` in all states that were told before as_of, with `since` and `until`."""
-    return _told(warehouse, ITEMS, ITEM_STATES, as_of)
+    return _told(warehouse, *ITEMS_TOLD, as_of)
 
 
 def _told(warehouse: Warehouse, newest: Table, states_of: Table, as_of: datetime) -> DataFrame:
