@@ -102,6 +102,17 @@ def test_unknown_keys_name_key_and_file(write_conf: WriteConf) -> None:
     assert "profiles" in message
 
 
+def test_unknown_keys_of_a_list_are_told_beside_what_there_is(tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text('[source]\nusers = [{ file = "a.csv", user_id = "u", year_of_birth = "y" }]\n')
+    message = refused(Request(str(file)))
+    assert "year_of_birth" in message
+    assert "shop.toml, line 2" in message
+    assert "age, attributes" in message
+    file.write_text('[[source.events]]\nfile = "a"\nuser_id = { colum = "u" }\ntype = "view"\n')
+    assert "did you mean column?" in refused(Request(str(file)))
+
+
 def test_unknown_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASTEMILL__ALS__RNAK", "3")
     assert "unknown key als.rnak in environment" in refused(Request())

@@ -144,6 +144,26 @@ def test_names_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
     assert len(content) <= 20
 
 
+def test_authors_are_no_categories_and_no_column_is_passed_over(tmp_path: Path) -> None:
+    """Names behind a comma are many; a date that tells of a user is an attribute."""
+    folder = tmp_path / "biblioteca"
+    folder.mkdir()
+    loans = [f"s{n % 11};e{n * 3 % 40};{n % 28 + 1:02d}/05/2024 10:00" for n in range(200)]
+    (folder / "prestamos.csv").write_text("\n".join(["socio;ejemplar;fecha", *loans]))
+    topics = ("novela/historia", "novela/viajes", "poesía/historia")
+    books = [f"e{n};El libro grande {n};Autor{n}, Juan {n};{topics[n % 3]}" for n in range(40)]
+    (folder / "libros.csv").write_text("\n".join(["ejemplar;titulo;autor;materias", *books]))
+    long = "una persona que lee mucho y habla con mucha gente en el barrio alto"
+    people = [f"s{n};{n + 1:02d}/02/1980;{long}" for n in range(11)]
+    (folder / "socios.csv").write_text("\n".join(["socio;nacimiento;nota", *people]))
+    draft, cfg = drafted(folder, tmp_path)
+    (items,), (users,) = cfg.source.items, cfg.source.users
+    assert (items.categories.column, items.categories.split) == ("materias", "/")
+    assert (items.title.column, list(items.attributes)) == ("titulo", ["autor"])
+    assert list(users.attributes) == ["nacimiento"]
+    assert "# Not read: nota" in draft
+
+
 def test_one_log_alone_in_a_language_that_it_does_not_know(tmp_path: Path) -> None:
     rows = [f"{n % 11},x{n * 3 % 17},2024-05-{n % 28 + 1:02d}" for n in range(200)]
     (tmp_path / "q.csv").write_text("\n".join(["kto,co,kiedy", *rows]))

@@ -81,5 +81,12 @@ def check(dataset: str, data: Data = "", settings: Set = None, as_json: AsJson =
     for name, rows in found.rows.items():
         console.show(f"First rows of {name}", rows)
     console.show("Counts", found.counts)
+    if found.types:
+        console.show("Events by type", found.types)
     if found.problems:
         console.show("Rows that go to quarantine", found.problems)
+    if all(row["sound"] for row in found.counts):
+        place = f" --data {data}" if data else ""
+        console.out.print(f"next: tastemill run --dataset {dataset}{place}", highlight=False)
+    else:
+        console.out.print("next: correct the mapping: no row of a table is sound", highlight=False)

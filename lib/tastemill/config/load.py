@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -169,13 +170,22 @@ def _prefixes(key: str) -> list[str]:
 
 
 def _siblings(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[Section] = Config
+    """The keys of the table in which one is unknown."""
+    found: object = Config
     for part in loc[:-1]:
-        found = model.model_fields[str(part)].annotation
-        if not (isinstance(found, type) and hasattr(found, "model_fields")):
-            return []
-        model = found
-    return sorted(model.model_fields)
+        if isinstance(part, str):
+            section = _section_of(found)
+            found = section.model_fields[part].annotation if section else None
+    section = _section_of(found)
+    return sorted(section.model_fields) if section else []
+
+
+def _section_of(annotation: object) -> type[Section] | None:
+    """The table that a type is or holds: X, X | None, tuple[X, ...], dict[str, X]."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    held = (_section_of(each) for each in get_args(annotation))
+    return next((section for section in held if section), None)
 
 
 def as_values(config: Config) -> Values:

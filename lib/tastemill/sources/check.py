@@ -1,6 +1,6 @@
 """A dry run of a mapping: what its files would become, and what is wrong with which lines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ COLUMNS = {
     "items": ITEM_COLUMNS,
     "relations": RELATION_COLUMNS,
 }
+TIMES = ("event_time", "updated_at")
 Rows = list[dict[str, Any]]
 
 
@@ -32,6 +33,7 @@ class Checked:
     """What a mapping makes of its files; nothing was written."""
 
     counts: Rows = field(default_factory=list)
+    types: Rows = field(default_factory=list)
     rows: dict[str, Rows] = field(default_factory=dict)
     problems: Rows = field(default_factory=list)
 
@@ -55,18 +57,32 @@ def check(spark: SparkSession, cfg: Config, folder: Path) -> Checked:
     told = [name for name in COLUMNS if getattr(cfg.source, name)]
     found = at_once(spark, *[_looked_at(name, frames[name]) for name in told])
     checked = Checked()
-    for name, (counts, rows, problems) in zip(told, found, strict=True):
-        checked.counts.append(counts)
-        checked.rows[name] = rows
-        checked.problems += problems
+    for name, looked in zip(told, found, strict=True):
+        checked.counts.append(looked.counts)
+        checked.types += looked.types
+        checked.rows[name] = looked.rows
+        checked.problems += looked.problems
     return checked
 
 
-def _looked_at(name: str, frame: DataFrame) -> Any:  # noqa: ANN401 - a call without arguments
-    def look() -> tuple[dict[str, Any], Rows, Rows]:
+@dataclass(frozen=True)
+class _Looked:
+    """The same of one table."""
+
+    counts: dict[str, Any]
+    types: Rows
+    rows: Rows
+    problems: Rows
+
+
+def _looked_at(name: str, frame: DataFrame) -> Callable[[], _Looked]:
+    def look() -> _Looked:
         kept = frame.persist()
         try:
-            return _counts(name, kept), _first_rows(name, kept), _problems(name, kept)
+            types = _types(kept) if name == "events" else []
+            return _Looked(
+                _counts(name, kept), types, _first_rows(name, kept), _problems(name, kept)
+            )
         finally:
             kept.unpersist()
 
@@ -85,13 +101,22 @@ def _counts(name: str, frame: DataFrame) -> dict[str, Any]:
     return {"table": name, **row.asDict()}
 
 
+def _types(events: DataFrame) -> Rows:
+    """A row per type: how many events, and how many of them have a value, and a time."""
+    known = {name: F.count(name).alias(f"with {name}") for name in ("value", "event_time")}
+    by_type = events.where("reason IS NULL").groupBy("event_type")
+    counted = by_type.agg(F.count("*").alias("rows"), *known.values())
+    return [row.asDict() for row in counted.orderBy(F.desc("rows"), "event_type").collect()]
+
+
 def _first_rows(name: str, frame: DataFrame) -> Rows:
     """The first sound rows, as they would stand in the table."""
     sound = frame.where("reason IS NULL").orderBy("source_file", "source_row").limit(NUM_ROWS)
     columns = [c for c in COLUMNS[name] if c != "event_id"]
     rows = [row.asDict() for row in sound.select(*columns, "source_row").collect()]
     told = [c for c in columns if any(row[c] is not None for row in rows)]
-    return [{"line": row["source_row"], **{c: row[c] for c in told}} for row in rows]
+    names = {c: f"{c} (UTC)" if c in TIMES else c for c in told}
+    return [{"line": row["source_row"], **{names[c]: row[c] for c in told}} for row in rows]
 
 
 def _problems(name: str, frame: DataFrame) -> Rows:
@@ -104,7 +129,9 @@ def _problems(name: str, frame: DataFrame) -> Rows:
         F.sort_array(F.collect_list("source_row")).alias("lines"),
         F.min_by("raw", "source_row").alias("reads"),
     )
-    rows = counted.join(shown, ["source_file", "reason"]).orderBy(F.desc("count")).collect()
+    rows = counted.join(shown, ["source_file", "reason"]).orderBy(
+        F.desc("count"), "source_file", "reason"
+    )
     return [
         {
             "table": name,
@@ -114,7 +141,7 @@ def _problems(name: str, frame: DataFrame) -> Rows:
             "lines": _listed(row["lines"], row["count"]),
             "the first reads": row["reads"],
         }
-        for row in rows
+        for row in rows.collect()
     ]
 
 

@@ -113,7 +113,7 @@ def _events(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
         if column := roles.of(role):
             lines.append(_is(role, column, sure=role in ("event_id", "query")))
     unread = [c for c in sample.columns if c not in roles.columns.values()]
-    return lines + [f"# Not read: {as_comment(', '.join(unread))}"] * bool(unread)
+    return lines + _not_read(unread)
 
 
 def _type(sample: Sample, roles: Roles, value_role: str | None) -> list[str]:
@@ -176,7 +176,8 @@ def _items(draft: Draft, sample: Sample, roles: Roles, with_time: str | None = N
         lines.append(_price(sample, price))
     if with_time:
         return [*lines, *_told_with_events(sample, roles, with_time)]
-    return lines + _rest(sample, roles)
+    used = ("item_id", "title", "description", "categories", "price")
+    return lines + _rest(sample, roles, used)
 
 
 def _told_with_events(sample: Sample, roles: Roles, time: str) -> list[str]:
@@ -208,15 +209,21 @@ def _price(sample: Sample, column: str) -> str:
 def _users(draft: Draft, sample: Sample, roles: Roles) -> list[str]:
     lines = [*_head("users", sample, draft), _id(sample, roles, "user_id")]
     lines += [_is(r, c) for r in ("age", "gender", "occupation") if (c := roles.of(r))]
-    return lines + _rest(sample, roles)
+    return lines + _rest(sample, roles, ("user_id", "age", "gender", "occupation"))
 
 
-def _rest(sample: Sample, roles: Roles) -> list[str]:
-    """Columns without a role that say little enough to be attributes."""
-    taken = set(roles.columns.values())
-    left = [c for c in sample.columns if c not in taken and c not in sample.lists]
-    short = [c for c in left if sample.values(c) and max(map(len, sample.values(c))) <= 60]
-    return [f"attributes = {json.dumps(short, ensure_ascii=False)}"] if short else []
+def _rest(sample: Sample, roles: Roles, used: tuple[str, ...]) -> list[str]:
+    """Columns without a role here that say little enough to be attributes, and what is left."""
+    taken = {roles.of(role) for role in used}
+    left = [c for c in sample.columns if c not in taken]
+    texts = [c for c in left if c not in sample.lists and sample.values(c)]
+    short = [c for c in texts if max(map(len, sample.values(c))) <= 60]
+    lines = [f"attributes = {json.dumps(short, ensure_ascii=False)}"] if short else []
+    return lines + _not_read([c for c in left if c not in short])
+
+
+def _not_read(columns: list[str]) -> list[str]:
+    return [f"# Not read: {as_comment(', '.join(columns))}"] if columns else []
 
 
 def _id(sample: Sample, roles: Roles, role: str) -> str:

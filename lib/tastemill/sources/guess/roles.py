@@ -227,12 +227,19 @@ def times_in(sample: Sample, columns: Iterable[str]) -> dict[str, str]:
 
 def separator_within(values: list[str]) -> str | None:
     """What parts the texts of a column into several short ones, if anything does."""
-    for mark in ("|", ";", " / ", ","):
+    for mark in ("|", ";", " / ", "/", ","):
         parted = [v.split(mark) for v in values if mark in v]
         short = all(len(part) < 40 for parts in parted for part in parts)
         if len(parted) > 0.2 * len(values) and short:
             return mark
     return None
+
+
+def variety(values: list[str]) -> float:
+    """How many different parts there are in the texts of a column, for each that there is."""
+    mark = separator_within(values)
+    parts = [part for value in values for part in (value.split(mark) if mark else [value])]
+    return len(set(parts)) / max(len(parts), 1)
 
 
 def decimal_of(prices: list[str]) -> str | None:

@@ -18,6 +18,7 @@ from tastemill.sources.guess.roles import (
     time_format,
     times_in,
     tokens,
+    variety,
 )
 from tastemill.sources.guess.sample import Sample, is_number
 
@@ -158,7 +159,11 @@ def _as_described(sample: Sample, known: Roles, role: str, key: str) -> Roles:
     if role == "item_id":
         prices = [c for c in free if decimal_of(sample.values(c))]
         texts = [c for c in free if c not in prices and is_prose(sample.values(c))]
-        lists = [c for c in texts if separator_within(sample.values(c))]
+        times = times_in(sample, free)
+        parted = [c for c in free if c not in prices and c not in times]
+        parted = [c for c in parted if separator_within(sample.values(c))]
+        # The same categories come again and again; of authors each has a few.
+        lists = sorted(parted, key=lambda c: variety(sample.values(c)))[:1]
         titles = [c for c in texts if c not in lists]
         for name, found in (("title", titles), ("categories", lists), ("price", prices)):
             if name not in columns and found:
