@@ -6,17 +6,17 @@ All draws are hashes of (seed, event_id, …): the same whatever the partitionin
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from tastemill.config import Section
 from tastemill.splits import is_past
-from tastemill.times import ORDER
 
 ATTEMPTS = 4  # draws per negative; a user who has taken all four goes without that negative
-POPULARITY, MAX_TICKETS = 0.75, 8_000_000
-EXPOSURES = 20  # of one user and day, so that busy users cost no more
+POPULARITY, MAX_TICKETS = 0.75, 2_000_000
+EXPOSURES = 20  # of one user and day, the first ones, so that busy users cost no more
+HOUR = 3600
 
 
 class ExamplesConfig(Section):
@@ -29,9 +29,12 @@ class ExamplesConfig(Section):
     negatives: Literal["uniform", "popularity", "exposure"] = Field(
         "uniform",
         description="Every item alike, by the 0.75th power of how often it was met, or what the "
-        "user met by events of other types and hadn't taken (where that is too few, uniform).",
+        "user met by events of other types and hadn't taken (where that is too few, uniform). "
+        "An item is there from its release on, or from the hour after it was first met.",
     )
-    exposure_days: int = Field(7, ge=1, description="By exposure: how long before it was met.")
+    exposure_days: int = Field(
+        7, ge=0, description="By exposure: on how many days before its own an item was met."
+    )
     seed: int = Field(1, ge=0, description="Seed of the draw.")
 
     @model_validator(mode="after")
@@ -45,10 +48,12 @@ class ExamplesConfig(Section):
 
 
 def draw_negatives(rows: DataFrame, items: DataFrame, cfg: ExamplesConfig) -> DataFrame:
-    """Items for every example: none that its user had taken or nobody could, yet.
+    """Items for every example: none that its user had taken, or took with it, or nobody could yet.
 
     What the test holds of a user counts as taken for other examples of the test only. Of a user
-    who has taken all that was drawn for a negative, this negative is missing.
+    who has taken all that was drawn for a negative, this negative is missing; so are those of
+    the first hour of a log, when nothing was there to be taken. What comes after an example
+    changes none of its negatives.
 
     Args:
         rows: events with an item, `is_example`, and split.
@@ -59,8 +64,9 @@ def draw_negatives(rows: DataFrame, items: DataFrame, cfg: ExamplesConfig) -> Da
         rows.where("is_example")
         .groupBy("user_id", F.col("item_idx").alias("drawn"))
         .agg(
-            F.min(F.when(is_past(), F.struct(*ORDER))).alias("taken_in_past"),
-            F.min(F.struct(*ORDER)).alias("taken_at"),
+            # In structs, of which those with unknown times come first.
+            F.min(F.when(is_past(), F.struct("event_time"))).alias("taken_in_past"),
+            F.min(F.struct("event_time")).alias("taken_at"),
         )
     )
     draws = _drawn(rows, items, taken, cfg)
@@ -74,10 +80,10 @@ def draw_negatives(rows: DataFrame, items: DataFrame, cfg: ExamplesConfig) -> Da
 
 
 def _not_taken(draws: DataFrame, taken: DataFrame) -> DataFrame:
-    """Those that the user hadn't taken when the example was; draws have ORDER and is_past."""
+    """Those that the user took later than the example or never; draws have event_time, is_past."""
     joined = draws.join(taken, ["user_id", "drawn"], "left")
     at = F.when(F.col("is_past"), F.col("taken_in_past")).otherwise(F.col("taken_at"))
-    return joined.where(at.isNull() | (at > F.struct(*ORDER)))
+    return joined.where(at.isNull() | (at["event_time"] > F.col("event_time")))
 
 
 def _drawn(rows: DataFrame, items: DataFrame, taken: DataFrame, cfg: ExamplesConfig) -> DataFrame:
@@ -85,11 +91,11 @@ def _drawn(rows: DataFrame, items: DataFrame, taken: DataFrame, cfg: ExamplesCon
     numbers = [F.explode(F.sequence(F.lit(1), F.lit(cfg.num_negatives))).alias("_n")]
     attempts = F.explode(F.sequence(F.lit(0), F.lit(ATTEMPTS - 1))).alias("attempt")
     hashed = F.xxhash64(F.lit(cfg.seed), "event_id", "_n", "attempt")
-    asked = rows.where("is_example").withColumn("day", F.to_date("event_time"))
+    asked = rows.where("is_example").withColumn("hour", _hour("event_time"))
     tickets = _tickets(rows, items, cfg.negatives)
     draws = (
-        asked.join(F.broadcast(_open_tickets(tickets, asked)), "day", "left")
-        .select("event_id", "user_id", *ORDER, is_past().alias("is_past"), "open", *numbers)
+        asked.join(F.broadcast(_open_tickets(tickets, asked)), "hour", "left")
+        .select("event_id", "user_id", "event_time", is_past().alias("is_past"), "open", *numbers)
         .select("*", attempts)
         .crossJoin(F.broadcast(_in_order(tickets)))
         # Of unknown time: nothing is known to come later.
@@ -103,25 +109,22 @@ def _drawn(rows: DataFrame, items: DataFrame, taken: DataFrame, cfg: ExamplesCon
 def _exposed(rows: DataFrame, taken: DataFrame, cfg: ExamplesConfig) -> DataFrame:
     """(event_id, n, item_idx): what the user met shortly before, by no event that is an example.
 
-    Of a user and a day `EXPOSURES` items at most, drawn by a hash. Events of unknown time are met
-    by nobody.
+    Of a user and a day the first `EXPOSURES` items. Events of unknown time are met by nobody.
     """
     day = F.to_date("event_time").alias("day")
     met = rows.where("NOT is_example AND event_time IS NOT NULL")
     met = met.groupBy("user_id", day, "item_idx").agg(F.min("event_time").alias("met_at"))
-    by_hash = F.struct(F.xxhash64(F.lit(cfg.seed), "user_id", "day", "item_idx"), "item_idx")
-    one = F.struct(by_hash.alias("by"), F.col("item_idx").alias("drawn"), "met_at")
+    one = F.struct("met_at", F.col("item_idx").alias("drawn"))
     of_day = met.groupBy("user_id", "day").agg(
         F.slice(F.sort_array(F.collect_list(one)), 1, EXPOSURES).alias("met")
     )
     first = F.date_sub(F.to_date("event_time"), cfg.exposure_days)
     days = F.explode(F.sequence(first, F.to_date("event_time"))).alias("day")
     asked = rows.where("is_example AND event_time IS NOT NULL")
-    asked = asked.select("event_id", "user_id", *ORDER, is_past().alias("is_past"), days)
+    asked = asked.select("event_id", "user_id", "event_time", is_past().alias("is_past"), days)
     each = asked.join(of_day, ["user_id", "day"]).select("*", F.inline("met"))
-    since = F.col("event_time") - F.make_dt_interval(F.lit(cfg.exposure_days))
-    just = each.where((F.col("met_at") < F.col("event_time")) & (F.col("met_at") >= since))
-    found = _not_taken(just, taken).select("event_id", "drawn").distinct()
+    before = each.where(F.col("met_at") < F.col("event_time"))
+    found = _not_taken(before, taken).select("event_id", "drawn").distinct()
     drawn = W.partitionBy("event_id").orderBy(
         F.xxhash64(F.lit(cfg.seed), "event_id", "drawn"), "drawn"
     )
@@ -131,30 +134,48 @@ def _exposed(rows: DataFrame, taken: DataFrame, cfg: ExamplesConfig) -> DataFram
 
 
 def _tickets(rows: DataFrame, items: DataFrame, negatives: str) -> DataFrame:
-    """(item_idx, since date, tickets): the items that can be drawn, from when on, and how easily.
+    """(item_idx, since, tickets): items that can be drawn, from which hour on, and how easily.
 
-    An item is there from its release on, or from its first event where that was earlier. It has a
-    ticket, or by popularity about as many as the 0.75th power of its events before the cut (Mikolov
-    et al. 2013), one at least, and fewer where all together would be too many for a broadcast.
+    An item is there from its release on, or from the hour after its first event where that was
+    earlier; one with an event of unknown time always was. It has a ticket, or by popularity about
+    as many as the 0.75th power of its events so far (Mikolov et al. 2013), so that each hour may
+    add some; fewer where all together would be too many for a broadcast.
     """
-    first = F.to_date(F.min("event_time")).alias("first")
-    met = rows.where(is_past()).groupBy("item_idx").agg(F.count("*").alias("rows"), first)
-    known = met.join(items.select("item_idx", "released_on"), "item_idx", "left")
-    since = F.when(F.col("released_on").isNotNull(), F.least("released_on", "first"))
-    number = F.lit(1)
+    past = rows.where(is_past())
+    hour = F.when(F.col("event_time").isNotNull(), _hour("event_time") + 1).alias("hour")
+    met = past.groupBy("item_idx", hour).agg(F.count("*").alias("rows"))
+    scale = F.lit(1.0)
     if negatives == "popularity":
-        weight = F.pow("rows", F.lit(POPULARITY))
-        total = known.agg(F.sum(F.round(weight).cast("long")).alias("total"))
-        known = known.crossJoin(F.broadcast(total))
-        scaled = weight * F.least(F.lit(1.0), MAX_TICKETS / F.col("total"))
-        number = F.greatest(F.lit(1), F.round(scaled).cast("int"))
-    return known.select("item_idx", since.alias("since"), number.alias("tickets"))
+        all_of = past.groupBy("item_idx").agg(F.pow(F.count("*"), F.lit(POPULARITY)).alias("of"))
+        total = all_of.agg(F.sum("of").alias("total"))
+        met, scale = met.crossJoin(F.broadcast(total)), F.least(scale, MAX_TICKETS / F.col("total"))
+
+    def number(events: Column) -> Column:
+        if negatives != "popularity":
+            return F.least(events, F.lit(1))
+        weight = F.round(F.pow(events, F.lit(POPULARITY)) * scale)
+        return F.when(events > 0, F.greatest(F.lit(1), weight)).otherwise(0)
+
+    in_order = W.partitionBy("item_idx").orderBy(F.asc_nulls_first("hour"))
+    so_far = F.sum("rows").over(in_order.rowsBetween(W.unboundedPreceding, W.currentRow))
+    before = so_far - F.col("rows")
+    more = (number(so_far) - number(before)).cast("int").alias("tickets")
+    added = met.select("item_idx", "hour", more, (before == 0).alias("is_first"))
+    known = added.where("tickets > 0").join(items.select("item_idx", "released_on"), "item_idx")
+    released = F.when(F.col("is_first"), _hour("released_on"))
+    since = F.when(F.col("hour").isNotNull(), F.least("hour", released))
+    return known.select("item_idx", since.alias("since"), "tickets")
+
+
+def _hour(column: str) -> Column:
+    """Hours since 1970."""
+    return F.floor(F.unix_timestamp(F.col(column).cast("timestamp")) / HOUR)
 
 
 def _in_order(tickets: DataFrame) -> DataFrame:
-    """One row with an item number for each ticket: those that were always there, then by day.
+    """One row with an item number for each ticket: those that were always there, then by hour.
 
-    A ticket takes four bytes, so a million items are 4 MB, and by popularity 36 MB at most.
+    A ticket takes four bytes, so a million items are 4 MB, and by popularity 12 MB at most.
     """
     one = F.struct("since", "item_idx", "tickets")
     every = F.sort_array(F.collect_list(one))
@@ -163,13 +184,13 @@ def _in_order(tickets: DataFrame) -> DataFrame:
 
 
 def _open_tickets(tickets: DataFrame, asked: DataFrame) -> DataFrame:
-    """(day, open): how many of the tickets in order are of items that are there on a day.
+    """(hour, open): how many of the tickets in order are of items that are there in an hour.
 
-    All days in one window: there are as many as days of releases and of events.
+    All hours in one window: there are as many as hours with a new ticket or an event.
     """
-    new = tickets.groupBy(F.col("since").alias("day")).agg(F.sum("tickets").alias("tickets"))
-    days = asked.where("day IS NOT NULL").select("day").distinct()
-    both = new.unionByName(days.withColumn("tickets", F.lit(0).cast("long")))
-    by_day = both.groupBy("day").agg(F.sum("tickets").alias("tickets"))
-    so_far = F.sum("tickets").over(W.orderBy(F.asc_nulls_first("day")))
-    return by_day.select("day", so_far.alias("open")).where("day IS NOT NULL")
+    new = tickets.groupBy(F.col("since").alias("hour")).agg(F.sum("tickets").alias("tickets"))
+    hours = asked.where("hour IS NOT NULL").select("hour").distinct()
+    both = new.unionByName(hours.withColumn("tickets", F.lit(0).cast("long")))
+    by_hour = both.groupBy("hour").agg(F.sum("tickets").alias("tickets"))
+    so_far = F.sum("tickets").over(W.orderBy(F.asc_nulls_first("hour")))
+    return by_hour.select("hour", so_far.alias("open")).where("hour IS NOT NULL")
