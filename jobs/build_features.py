@@ -50,7 +50,6 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     purpose, times = cfg.run.purpose, passes.times_of(warehouse, cfg)
     past = passes.known_events(warehouse, cfg, times).where(is_past())
     past = past.select("user_idx", "item_idx", "event_time", "split", *BEHAVIOUR, "query")
-    past = past.persist()
     examples = warehouse.read(tables.EXAMPLES, where=purpose)
     if examples.where("split = 'train' AND event_time IS NOT NULL").isEmpty():
         raise DataError(
@@ -60,10 +59,12 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         )
 
     as_of = times.of(purpose)
-    users, items = sides(warehouse, cfg, past.where("split = 'train'"), as_of)
     slots = warehouse.read(tables.CATEGORY_SLOTS, where=str(as_of.date()))
     output = Output(warehouse, purpose)
     with ExitStack() as after:
+        past = past.persist()
+        after.callback(past.unpersist)
+        users, items = sides(warehouse, cfg, past.where("split = 'train'"), as_of)
         vectors = item_vectors(items, slots, cfg, after)
         categories = fit_categories(examples, users, items, cfg)
         after.callback(categories.release)
@@ -71,11 +72,10 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         seen = with_sought(past, vectors.words, categories.items)
         kinds = kinds_of(seen, cfg, as_of)
         made = extract(seen, described, categories.items, kinds, vectors.shared)
-        check_patterns(cfg.features.pools, made.names)
+        check_patterns(cfg.features, made.names)
         words = vectors.with_words(categories.vocabulary)
         words = output.write(tables.FEATURE_VOCABULARY, words)
         rows = output.write(tables.FEATURES, made.rows)
-    past.unpersist()
 
     learned, later = (rows.where(F.col("split") == split) for split in ("train", "test"))
     judged = judge(learned, later, made, categories, cfg.features)

@@ -30,7 +30,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     warehouse = job.open_warehouse(spark, cfg)
     purpose, task = cfg.run.purpose, cfg.dataset.task
     pool = read_pool(warehouse, purpose, cfg.ranker.pool)
-    edges = edges_of(warehouse, purpose, pool)
+    edges = edges_of(warehouse, purpose, pool, cfg.ranker.bins)
     rows = warehouse.read(tables.FEATURES, where=purpose)
     read = [job.TableSlice(table, purpose) for table in INPUTS]
     params = {**pool.params, **cfg.ranker.model_dump(exclude={"pool"}), "task": task}

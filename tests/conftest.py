@@ -10,7 +10,10 @@ from pyspark.sql import SparkSession
 from tastemill.testing.session import start_session
 
 # Files of slow tests from the longest on: two processes then end at about the same time.
-LONGEST = ("documented_commands", "line", "launch", "benchmark", "ingest", "report", "notebooks")
+LONGEST = (
+    *("documented_commands", "line", "features", "launch", "benchmark", "ingest", "report"),
+    *("synth_features", "features_future", "notebooks"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

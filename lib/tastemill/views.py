@@ -107,14 +107,17 @@ def feature_list(warehouse: Warehouse, purpose: str) -> Rows:
     Raises:
         DataError: no features were built for this purpose.
     """
-    stats, chosen = (
+    stats, chosen, pools = (
         warehouse.read_or_empty(table).where(F.col("purpose") == purpose)
-        for table in (tables.FEATURE_STATS, tables.FEATURE_SELECTION)
+        for table in (tables.FEATURE_STATS, tables.FEATURE_SELECTION, tables.FEATURE_POOLS)
     )
+    named = F.concat_ws(", ", F.sort_array(F.collect_set("pool"))).alias("pools")
+    in_pools = pools.groupBy("feature").agg(named)
     kinds = stats.select("feature", "kind", "family", "psi", "definition")
-    rows = chosen.join(kinds, "feature").orderBy(F.desc("kept"), F.desc("told"), "feature")
-    figures = ("missing", "told", "p_corrected", "psi")
-    columns = ("feature", "kind", "family", *figures, "kept", "reason")
+    rows = chosen.join(kinds, "feature").join(in_pools, "feature", "left")
+    rows = rows.orderBy(F.desc("kept"), F.desc("told"), "feature")
+    figures = ("missing", "mutual_information", "told", "p_corrected", "psi")
+    columns = ("feature", "kind", "family", *figures, "kept", "reason", "pools")
     found = [{name: row[name] for name in (*columns, "definition")} for row in rows.collect()]
     if not found:
         raise DataError(f"no {purpose} features", fix="make them with tastemill job build_features")

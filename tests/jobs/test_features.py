@@ -80,7 +80,8 @@ def test_planted_tastes_are_found_and_constants_are_not_kept(warehouse: Warehous
     chosen = table_of(warehouse, tables.FEATURE_SELECTION).set_index("feature")
     best = chosen[chosen.kept].told.sort_values(ascending=False)
     # Half of the users take items of one genre, half of another.
-    assert {"user_category_affinity", "user_category_share"} & set(best.index[:3])
+    kept = set(best.index)
+    assert {"user_recent_category_mean", "user_category_share", "user_gender:item_category"} <= kept
     assert chosen.reason["user_occupation"].startswith("constant")
     assert chosen.reason["item_price"].startswith("missing in 100.0%")
     assert (chosen.reason == "").equals(chosen.kept)
@@ -101,7 +102,7 @@ def test_a_pair_that_tells_together_is_found(warehouse: Warehouse) -> None:
     }
 
 
-def test_what_a_user_met_last(warehouse: Warehouse) -> None:
+def test_what_a_user_took_last(warehouse: Warehouse) -> None:
     features, stats = (table_of(warehouse, t) for t in (tables.FEATURES, tables.FEATURE_STATS))
     place = stats[stats.kind == "numeric"].set_index("feature").place
     recent = features.recent.map(list)
@@ -156,7 +157,7 @@ def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None
     assert [row["kept"] for row in rows] == sorted((row["kept"] for row in rows), reverse=True)
     assert all(row["definition"] and row["kept"] == (not row["reason"]) for row in rows)
     kept = CliRunner().invoke(app, [*command, "--kept"])
-    assert "user_category_affinity" in kept.stdout
+    assert "user_category_share" in kept.stdout
     assert "user_occupation" not in kept.stdout
 
 

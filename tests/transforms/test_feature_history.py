@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill.features.history import DAY, Past
+from tastemill.features.others import with_last_of_others
 
 ROWS = 400
 DAYS = (1, 7)
@@ -50,7 +51,14 @@ def counted(table: pd.DataFrame, keys: Sequence[str], days: int | None) -> list[
 def summed(frame: DataFrame) -> pd.DataFrame:
     amounts = {"amount": F.col("amount"), "large": F.when(F.col("amount") > 5, 1)}
     frame = PAIR.with_sums(USER.with_sums(frame, amounts, DAYS), amounts, DAYS)
-    return USER.with_last(frame, {"any": F.lit(True)}).orderBy("row").toPandas()
+    frame = USER.with_last(frame, {"any": F.lit(True)})
+    frame = with_last_of_others(frame, USER, {"other": F.col("amount") > 2}, "item")
+    totals = [
+        past.total("amount", days).alias(f"{past.name}_amount_{days}")
+        for past in (USER, PAIR)
+        for days in (None, *DAYS)
+    ]
+    return frame.select("*", *totals).orderBy("row").toPandas()
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +71,7 @@ def found(spark: SparkSession, rows: pd.DataFrame) -> pd.DataFrame:
 def test_equal_to_a_slow_count(
     rows: pd.DataFrame, found: pd.DataFrame, past: Past, days: int | None
 ) -> None:
-    name = f"{past.name}_amount_{'lifetime' if days is None else f'{days}d'}"
-    assert found[name].tolist() == counted(rows, past.keys, days)
+    assert found[f"{past.name}_amount_{days}"].tolist() == counted(rows, past.keys, days)
 
 
 def test_seconds_since_the_last(rows: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -74,6 +81,21 @@ def test_seconds_since_the_last(rows: pd.DataFrame, found: pd.DataFrame) -> None
             assert np.isnan(row["user_any_seconds"])
         else:
             assert row["user_any_seconds"] == (row["at"] - past["at"].max()) / 1e6
+
+
+def test_seconds_since_the_last_of_others(rows: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Runs of one item's rows, ties between items, rows that don't count, rows that ask only."""
+    own = 0
+    for _, row in found.iterrows():
+        past = rows[rows["is_past"] & (rows["user"] == row["user"]) & (rows["at"] < row["at"])]
+        counts = past[past["amount"] > 2]
+        others = counts[counts["item"] != row["item"]]
+        own += len(counts) and counts["at"].max() > others["at"].max()
+        if others.empty:
+            assert np.isnan(row["user_other_seconds"])
+        else:
+            assert row["user_other_seconds"] == (row["at"] - others["at"].max()) / 1e6
+    assert own > 20
 
 
 @pytest.mark.parametrize("t", [0, 7 * DAY, 7 * DAY + 1, 15 * DAY])

@@ -100,7 +100,8 @@ def test_cosines_and_pools_worked_out_slowly(found: pd.DataFrame, recent: Recent
         assert figures["user_recent_items"] == len(row.recent)
         pooled: list[float] = []
         for kind, vectors in recent.vectors.items():
-            own, met = vectors[row.item_idx] / LENGTH, vectors[list(row.recent)] / LENGTH
+            others = [item for item in row.recent if item != row.item_idx]
+            own, met = vectors[row.item_idx] / LENGTH, vectors[others] / LENGTH
             cosines = [c for each in met if (c := cosine(each, own)) is not None]
             nearest = figures[f"user_recent_{kind}_nearest"]
             assert_equal(nearest, max(cosines, default=None))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tastemill.errors import ContractError, UsageError
-from tastemill.features.config import PoolConfig
+from tastemill.features.config import FeaturesConfig, PoolConfig
 from tastemill.features.pools import KEPT, Pool, check_patterns, pool_of_rows, pools_of
 
 
@@ -47,10 +47,13 @@ def test_one_of_all_kept_features_is_always_there() -> None:
 
 def test_a_pattern_that_matches_nothing_is_a_mistake() -> None:
     known = [row["feature"] for row in STATS]
-    check_patterns({"ranker_v1": PoolConfig(include=["item_*"])}, known)
+    check_patterns(FeaturesConfig(pools={"v1": PoolConfig(include=["item_*"])}), known)
+    mistaken = PoolConfig(exclude=["item_prise"])
     with pytest.raises(UsageError, match="item_prise") as error:
-        check_patterns({"ranker_v1": PoolConfig(exclude=["item_prise"])}, known)
+        check_patterns(FeaturesConfig(pools={"v1": mistaken}), known)
     assert "did you mean item_price" in str(error.value)
+    with pytest.raises(UsageError, match=r"features.log: no feature matches \*_prise"):
+        check_patterns(FeaturesConfig(log=["*_prise"]), known)
 
 
 def changed(place: int, **what: Any) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 Rows are added up per item or per user first, so that only as many as there are of these move.
 """
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -16,7 +18,7 @@ OF_KIND = ("user_place", "item_place", "item_index")
 MIN_UNITS = 20  # users that have to have taken a kind of item for it to be asked about
 
 
-def mean_labels(rows: DataFrame, known: Known) -> DataFrame:
+def mean_labels(rows: DataFrame, known: Known, further: Sequence[Column] = ()) -> DataFrame:
     """(place, index, units, total, squares) of each value of each attribute.
 
     How many items (or users) have it, and sums over their mean labels.
@@ -24,10 +26,12 @@ def mean_labels(rows: DataFrame, known: Known) -> DataFrame:
     Args:
         rows: examples with user_idx, item_idx and label.
         known: the attributes of items or of users.
+        further: whole numbers of its table that are held against the label as attributes are.
     """
     label = F.sum(F.round(F.col("label") * MICRO).cast("long"))
     means = rows.groupBy(known.key).agg(F.round(label / F.count("*")).cast("long").alias("mean"))
-    values = F.posexplode(known.all_of("indices")).alias(*OF_VALUE)
+    numbers = F.array(*[F.coalesce(number, F.lit(-1)) for number in further])
+    values = F.posexplode(F.concat(known.all_of("indices"), numbers)).alias(*OF_VALUE)
     of_each = means.join(known.last, known.key).select("mean", values)
     return of_each.groupBy(*OF_VALUE).agg(*_sums(F.col("mean")))
 

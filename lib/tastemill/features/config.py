@@ -78,12 +78,20 @@ class FeaturesConfig(Section):
     user_attributes: tuple[str, ...] = Field(
         (), description="Of users.attributes: which are features, beside age, gender, occupation."
     )
+    log: tuple[str, ...] = Field(
+        (), description='Names or patterns of numbers of which ln(1 + x) is taken: ["*_count_*"].'
+    )
+    clip: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description='Least and greatest value by name or pattern: { "item_price" = [0, 500] }; the '
+        "first that fits counts.",
+    )
     encode: tuple[str, ...] = Field(
         (),
         description="Categorical features that are numbers too: mean label, and how often met.",
     )
     recent_items: int = Field(
-        20, ge=0, le=1_000, description="Of what a user met last, items that are looked at."
+        20, ge=0, le=1_000, description="Of what a user took last, items that are looked at."
     )
     text_buckets: int = Field(
         128, ge=0, le=4_096, description="Length of items' text vectors; 0: texts are passed over."

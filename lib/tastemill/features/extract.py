@@ -1,5 +1,6 @@
 """All features of all examples, each as of just before its event."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,13 +9,16 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from tastemill.errors import DataError
 from tastemill.features.crosses import Cross, with_crosses
 from tastemill.features.encoding import Encodings, with_encodings
 from tastemill.features.feature import Feature, packed
+from tastemill.features.kinds import Kinds
 from tastemill.features.known import DESCRIBED, Known
-from tastemill.features.own import CALENDAR, calendar, category_affinity, own_features
-from tastemill.features.past import Kinds, with_item_past, with_user_past
+from tastemill.features.own import CALENDAR, calendar, own_features
+from tastemill.features.past import with_item_past, with_user_past
 from tastemill.features.recent import Shared, with_recent
+from tastemill.times import taken
 
 EXAMPLE = ("event_id", "n", "user_idx", "item_idx", "event_time", "label", "weight", "split")
 UNWANTED = {"recent": "array<int>", "pooled": "array<float>"}
@@ -59,13 +63,27 @@ class Extracted:
     numeric: tuple[Feature, ...]
     categorical: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse two features of one name.
+
+        Raises:
+            DataError: an attribute, or a type of events, is called like another feature.
+        """
+        if twice := [name for name, times in Counter(self.names).items() if times > 1]:
+            raise DataError(
+                f"two features would be called {twice[0]}",
+                expected="attributes and types of events by names of their own",
+                fix="give the type another name in the mapping (type.map), or leave the attribute "
+                "out of features.item_attributes",
+            )
+
     @property
     def names(self) -> list[str]:
         """Of all features, numeric ones first."""
         return [*(feature.name for feature in self.numeric), *self.categorical]
 
 
-def describe(examples: DataFrame, users: Known, items: Known, num_categories: int) -> Described:
+def describe(examples: DataFrame, users: Known, items: Known) -> Described:
     """Look up what is known of the user and the item of each example.
 
     Rows of unknown time are left out: no one can say what they came before.
@@ -74,12 +92,12 @@ def describe(examples: DataFrame, users: Known, items: Known, num_categories: in
         examples: rows of `examples` for one purpose.
         users: what is known of users.
         items: what is known of items.
-        num_categories: length of the category part of profile vectors.
     """
     indices = (calendar(), items.all_of("indices"), users.all_of("user_indices"))
     timed = examples.where("event_time IS NOT NULL")
-    rows = timed.select(*EXAMPLE, category_affinity(num_categories))
-    rows = users.looked_up(rows, F.col("indices").alias("user_indices"), at="event_time")
+    rows = users.looked_up(
+        timed.select(*EXAMPLE), F.col("indices").alias("user_indices"), at="event_time"
+    )
     rows = items.looked_up(rows, "indices", *DESCRIBED["item"], at="event_time")
     rows = rows.withColumn("categorical", F.concat(*indices)).drop("user_indices")
     moments = timed.select("user_idx", "event_time")
@@ -101,10 +119,10 @@ def extract(
         described: the examples.
         items: what is known of items.
         kinds: what the past is told apart by, and where it ends.
-        shared: vectors of items, where what a user met last is wanted.
+        shared: vectors of items, where what a user took last is wanted.
     """
     at = F.unix_micros(F.least("event_time", F.lit(kinds.as_of))).alias("at")
-    own = [*own_features(kinds), *described.numbers]
+    own = [kinds.shapes.of(each) for each in (*own_features(), *described.numbers)]
     alike = [
         items.told_apart(name).alias(f"alike_{place}")
         for place, name in enumerate(kinds.attributes)
@@ -134,8 +152,10 @@ def extract(
         rows = rows.withColumns({name: F.lit(None).cast(kind) for name, kind in UNWANTED.items()})
     else:
         moments = described.moments.select("user_idx", at)
-        rows = with_recent(rows, with_item, moments, shared)
-        of_recent = shared.recent.features()
+        was_taken = with_item.where(taken(kinds.positive_min))
+        rows = with_recent(rows, was_taken, moments, shared)
+        of_recent = [kinds.shapes.of(each) for each in shared.recent.features()]
+        rows = rows.withColumn("of_recent", packed(of_recent))
     parts = ("of_user", "of_item", "of_row", *(["of_recent"] if of_recent else []))
     numeric = F.concat(*parts).alias("numeric")
     return Extracted(

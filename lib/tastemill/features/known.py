@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -147,16 +148,23 @@ def item_side(
         price_edges: of the buckets; none where no item has a price.
         cfg: which attributes.
     """
-    edges = F.array(*map(F.lit, price_edges)) if price_edges else F.lit(None)
-    edges = edges.cast("array<double>")
     described = items.withColumns(
         {
-            "price_bucket": price_bucket(F.col("price"), edges).cast("string"),
+            "price_bucket": price_range(F.col("price"), price_edges),
             "num_categories": F.coalesce(F.array_size("categories"), F.lit(0)),
         }
     )
     own = {"category": F.get("categories", F.lit(0)), "price_bucket": F.col("price_bucket")}
     return Side("item", described, {**own, **_attributes(cfg.item_attributes)}, met)
+
+
+def price_range(price: Column, edges: Sequence[float]) -> Column:
+    """Between which edges a price lies, as a text: 2.5–3.99; null without a price or edges."""
+    if not edges:
+        return F.lit(None).cast("string")
+    ends = ["", *(f"{edge:.12g}" for edge in edges), ""]
+    ranges = F.array(*[F.lit(f"{low}–{high}") for low, high in pairwise(ends)])
+    return F.get(ranges, price_bucket(price, F.array(*map(F.lit, edges))))
 
 
 def times_met(past: DataFrame, key: str) -> DataFrame:

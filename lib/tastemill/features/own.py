@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from tastemill.features.config import TIME
 from tastemill.features.feature import Feature
 from tastemill.features.history import DAY
-from tastemill.features.past import Kinds
 from tastemill.features.vocabulary import FIRST, MISSING
 
 HOUR, WEEK = DAY // 24, 7 * DAY
@@ -16,8 +15,8 @@ MONDAY = 4 * DAY  # 1970 began with a Thursday
 CALENDAR = dict(zip(TIME, (FIRST + 24, FIRST + 7), strict=True))  # how many indices they have
 
 
-def own_features(kinds: Kinds) -> list[Feature]:
-    """Of rows with event_time, category_affinity, and what is known of the item."""
+def own_features() -> list[Feature]:
+    """Of rows with event_time and what is known of the item."""
     moment = F.unix_micros("event_time")
     age = (moment - F.unix_micros(F.col("released_on").cast("timestamp"))) / DAY
     return [
@@ -26,8 +25,6 @@ def own_features(kinds: Kinds) -> list[Feature]:
         Feature("item_price", "item", "price of the item", F.col("price")),
         Feature("item_age", "item", "days since the item's release", age),
         Feature("item_num_categories", "item", "categories of the item", F.col("num_categories")),
-        # Where times may be unknown, profile vectors aren't as of the event.
-        *([_affinity()] if kinds.ordered else []),
     ]
 
 
@@ -39,11 +36,6 @@ def calendar() -> Column:
     return F.array(*[F.coalesce(at + FIRST, F.lit(MISSING)).cast("int") for at in (hour, weekday)])
 
 
-def _affinity() -> Feature:
-    words = "product of the user's interests so far, by recency, with the item's categories"
-    return Feature("user_category_affinity", "affinity", words, F.col("category_affinity"))
-
-
 def _turning(name: str, words: str, at: Column, length: int) -> list[Feature]:
     """Where in a circle of time a moment lies: its end is next to its beginning."""
     angle = F.pmod(at, F.lit(length)) / length * (2 * math.pi)
@@ -51,14 +43,3 @@ def _turning(name: str, words: str, at: Column, length: int) -> list[Feature]:
         Feature(f"{name}_sin", "time", f"sine of the time {words}", F.sin(angle)),
         Feature(f"{name}_cos", "time", f"cosine of the time {words}", F.cos(angle)),
     ]
-
-
-def category_affinity(num_categories: int) -> Column:
-    """`category_affinity` of an example; the first positions of its vectors are shares."""
-    both = F.zip_with(
-        F.slice("user_vector", 1, num_categories),
-        F.slice("item_vector", 1, num_categories),
-        lambda user, item: user.cast("double") * item,
-    )
-    total = F.aggregate(both, F.lit(0.0), lambda so_far, part: so_far + part)
-    return total.alias("category_affinity")

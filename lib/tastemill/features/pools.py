@@ -15,9 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.errors import ContractError, UsageError, did_you_mean
-from tastemill.features.config import PoolConfig
+from tastemill.features.config import FeaturesConfig, PoolConfig
 
 KEPT = "kept"  # the pool that is always there
+OF_TEXT = "item_text"  # under which the words of texts are in the vocabulary
 
 
 @dataclass(frozen=True)
@@ -124,25 +125,34 @@ def pools_of(
     return made
 
 
-def check_patterns(wanted: Mapping[str, PoolConfig], names: Sequence[str]) -> None:
-    """Hold the configured pools against the names of all features.
+def check_patterns(cfg: FeaturesConfig, names: Sequence[str]) -> None:
+    """Hold the configured pools and shapes against the names of all features.
 
     Raises:
         UsageError: a pattern that matches none of them.
     """
-    for pool, cfg in wanted.items():
-        for key, patterns in (("include", cfg.include), ("exclude", cfg.exclude)):
-            for pattern in patterns:
-                if not any(_matches(name, [pattern]) for name in names):
-                    raise UsageError(
-                        f"features.pools.{pool}.{key}: no feature matches {pattern}",
-                        fix=did_you_mean(pattern, names, "tastemill features lists them"),
-                    )
+    wanted = {"log": cfg.log, "clip": tuple(cfg.clip)}
+    for pool, of_pool in cfg.pools.items():
+        wanted |= {
+            f"pools.{pool}.include": of_pool.include,
+            f"pools.{pool}.exclude": of_pool.exclude,
+        }
+    for key, patterns in wanted.items():
+        for pattern in patterns:
+            if not any(_matches(name, [pattern]) for name in names):
+                raise UsageError(
+                    f"features.{key}: no feature matches {pattern}",
+                    fix=did_you_mean(pattern, names, "tastemill features lists them"),
+                )
 
 
 def value_digests(vocabulary: DataFrame) -> DataFrame:
-    """(feature, digest): of its values and their indices, whatever their order."""
-    one = F.xxhash64("value", "index")
+    """(feature, digest): of its values and their indices, whatever their order.
+
+    Words also weigh by how many items have them.
+    """
+    weighs = F.when(F.col("feature") == OF_TEXT, F.col("rows"))
+    one = F.xxhash64("value", "index", weighs)
     digest = F.hex(F.bit_xor(one)).alias("digest")
     return vocabulary.groupBy("feature").agg(digest)
 

@@ -1,4 +1,4 @@
-"""What a user met last: the items of a few moments before, and how like them another one is.
+"""What a user took last: the items of a few moments before, and how like them another one is.
 
 Items are alike as far as their vectors point one way. Vectors are whole numbers, so that sums and
 products are exact, and the same in batches of any size.
@@ -46,14 +46,15 @@ class Recent:
     def features(self) -> list[Feature]:
         """What `with_recent` packs into `of_recent`, in its order."""
         moments = f"items of the user's last {self.most} moments, each once"
+        others = f"the {moments}, the item itself left out"
         told: list[tuple[str, str, str, tuple[str, ...]]] = [
             ("user_recent_items", "count", moments, ())
         ]
         for kind in self.vectors:
-            name, goes_by = f"user_recent_{kind}", (f"item_{kind}",) if kind == TEXT else ()
+            name, goes_by = f"user_recent_{kind}", (f"item_{kind}",)
             words = f"cosine of the item's {kind} vector with"
-            told.append((f"{name}_mean", "recent", f"{words} the mean of those items'", goes_by))
-            told.append((f"{name}_nearest", "recent", f"largest {words} one of those", goes_by))
+            told.append((f"{name}_mean", "recent", f"{words} the mean of {others}", goes_by))
+            told.append((f"{name}_nearest", "recent", f"largest {words} one of {others}", goes_by))
         return [
             Feature(name, family, words, F.get("of_recent", F.lit(place)), goes_by)
             for place, (name, family, words, goes_by) in enumerate(told)
@@ -126,8 +127,10 @@ def _figures(batch: pa.RecordBatch, recent: Recent) -> tuple[Floats, Floats]:
     """`(n, 1 + 2 kinds)`, how many items and both cosines of each kind; and `(n, d)` pooled."""
     items, known = _padded(batch.column("recent"), recent.most)
     asked = batch.column("item_idx").to_numpy(zero_copy_only=False)
-    number = known.sum(axis=1).astype(np.float64)
-    figures, pooled = [number], [np.empty((len(asked), 0))]
+    figures: list[Floats] = [known.sum(axis=1).astype(np.float64)]
+    # See `others`: of the row's own item nothing is told.
+    known &= items != asked[:, None]
+    number, pooled = known.sum(axis=1), [np.empty((len(asked), 0))]
     for vectors in recent.vectors.values():
         each = _of_kind(vectors, asked, items, known)
         figures += each.cosines
@@ -155,12 +158,13 @@ def _of_kind(vectors: Vectors, asked: Indices, items: Indices, known: NDArray[np
     own = vectors[asked].astype(np.int64)
     length = _lengths(own)
     total, largest = np.zeros_like(own), np.zeros_like(own)
-    nearest = np.full(len(asked), np.nan)
+    nearest, met = np.full(len(asked), np.nan), np.zeros((len(asked), 1), dtype=bool)
     # Item by item: a gather of all at once would be as large as the batch times `most`.
     for place in range(items.shape[1]):
-        there = known[:, place]
-        each = vectors[items[:, place]].astype(np.int64) * there[:, None]
-        largest = np.where(there[:, None] & ((each > largest) | (place == 0)), each, largest)
+        there = known[:, place, None]
+        each = vectors[items[:, place]].astype(np.int64) * there
+        largest = np.where(there & ((each > largest) | ~met), each, largest)
+        met |= there
         total += each
         nearest = np.fmax(nearest, _cosine((each * own).sum(axis=1), _lengths(each), length))
     mean = _cosine((total * own).sum(axis=1), _lengths(total), length)

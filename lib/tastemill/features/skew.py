@@ -4,7 +4,11 @@ A model scores rows later than those it learned from. A feature that lies elsewh
 it things it never saw: counts since the beginning grow, a new category appears.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from scipy.stats import chi2
 
 from tastemill.features.one_pass import Whole
 from tastemill.features.tally import Layout, Tally
@@ -12,6 +16,24 @@ from tastemill.quality.drift import Bins, ks, psi
 
 SKEWED = 0.25  # an index above it is commonly called a major shift (Siddiqi 2006)
 Figures = dict[str, list[int] | float | None]
+
+
+def is_skewed(stats: Mapping[str, Any]) -> bool:
+    """Whether a feature lies elsewhere in the test, by more than chance in so few rows would do.
+
+    Without a shift, an index of B bins over N and M rows is about (1/N + 1/M) times a chi-square
+    variable of B - 1 degrees (Yurdakul 2018): with a thousand indices and two thousand rows it is
+    0.5, and nothing is wrong.
+
+    Args:
+        stats: a row of `feature_stats`.
+    """
+    if stats["psi"] is None:
+        return False
+    rows, later = sum(stats["counts"]), sum(stats["later"])
+    met = sum(one + other > 0 for one, other in zip(stats["counts"], stats["later"], strict=True))
+    chance = (1 / rows + 1 / later) * float(chi2.ppf(0.95, met - 1)) if met > 1 else 0.0
+    return bool(stats["psi"] > SKEWED + chance)
 
 
 def skew(layout: Layout, tally: Tally, later: Whole) -> list[Figures]:

@@ -108,7 +108,7 @@ def fit_categories(examples: DataFrame, users: Side, items: Side, cfg: Config) -
     found = users.vocabulary(cfg.features).unionByName(items.vocabulary(cfg.features))
     vocabulary = _Vocabulary(found, cfg.features)
     known_users, known_items = (_crossed(side, vocabulary) for side in sides)
-    described = describe(examples, known_users, known_items, cfg.profiles.num_categories)
+    described = describe(examples, known_users, known_items)
     vocabulary.cached.append(described.rows.persist())
     of_training = described.rows.where("split = 'train'")
     learned = of_training.select(*LEARNED, F.lit(1).alias("rows"))

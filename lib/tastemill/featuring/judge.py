@@ -12,9 +12,10 @@ from tastemill.features.layout import layout_of
 from tastemill.features.measure import drawn, met, summary, sums
 from tastemill.features.one_pass import as_vector
 from tastemill.features.selection import Decision, select
-from tastemill.features.skew import SKEWED, skew
+from tastemill.features.skew import is_skewed, skew
 from tastemill.features.tally import taken_apart
 from tastemill.featuring.categories import Categories
+from tastemill.featuring.units import tests_of_likeness
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def judge(
     """
     measured = [row.asDict() for row in summary(rows).orderBy("feature").drop("feature").collect()]
     num_rows = measured[0]["rows"]
-    sample = rows.where(drawn(num_rows, cfg.sample_rows, cfg.seed)).select("numeric", "label")
+    sample = rows.where(drawn(num_rows, cfg.sample_rows, cfg.seed)).select(
+        "numeric", "label", "item_idx", "recent"
+    )
     table = sample.toArrow().combine_chunks()
     layout = layout_of(
         as_array(table["numeric"].combine_chunks(), "numeric", gaps=True),
@@ -69,12 +72,13 @@ def judge(
     shift = skew(layout, tally, as_vector(met(later, layout).toArrow(), sum(layout.num_bins)))
     stats = [row | figures for row, figures in zip(stats, shift, strict=True)]
     tests = categories.tests.of(made, [c.cross for c in categories.crossings.values()])
+    tests |= tests_of_likeness(table, made.names, categories.items, cfg.seed)
     chosen = select(made.names, tally, tests, cfg.selection)
     return Judged(stats, selection_rows(chosen), _in_words(chosen, stats))
 
 
 def _in_words(chosen: list[Decision], stats: list[Row]) -> str:
     kept = {each.name for each in chosen if each.kept}
-    skewed = sum(row["feature"] in kept and (row["psi"] or 0.0) > SKEWED for row in stats)
+    skewed = sum(row["feature"] in kept and is_skewed(row) for row in stats)
     told = f"{len(kept)} of {len(chosen)} features kept"
     return f"{told}, {skewed} of them skewed in the test" if skewed else told

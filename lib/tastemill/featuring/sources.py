@@ -8,8 +8,9 @@ from pyspark.sql import functions as F
 from tastemill import passes
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.features.feature import Shapes
+from tastemill.features.kinds import Kinds
 from tastemill.features.known import Side, item_side, times_met, user_side
-from tastemill.features.past import Kinds
 from tastemill.profiles.items import fit_price_edges
 from tastemill.states import last_of
 from tastemill.tables import ITEM_INDEX, USER_INDEX
@@ -31,9 +32,10 @@ def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
         days=tuple(sorted(set(cfg.features.windows_days))),
         prior=cfg.features.prior_events,
         attributes=("category", "price_bucket", *cfg.features.item_attributes),
-        num_categories=cfg.profiles.num_categories,
-        ordered=not cfg.dataset.allow_missing_time,
+        positive_min=cfg.dataset.positive_min,
         searched="sought" in past.columns,
+        gap_minutes=cfg.profiles.session_gap_minutes,
+        shapes=Shapes(cfg.features.clip, cfg.features.log),
     )
 
 

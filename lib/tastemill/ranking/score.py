@@ -13,10 +13,12 @@ from tastemill.ranking import linear
 from tastemill.tables import FEATURE_STATS
 
 
-def edges_of(warehouse: Warehouse, purpose: Purpose, pool: Pool) -> list[list[float]]:
-    """The edges in which each of the pool's numbers was measured."""
+def edges_of(
+    warehouse: Warehouse, purpose: Purpose, pool: Pool, bins: str = "edges"
+) -> list[list[float]]:
+    """The `edges` in which each of the pool's numbers was counted, or its `cuts` by the label."""
     stats = warehouse.read(FEATURE_STATS, where=purpose).where("kind = 'numeric'")
-    edges = {row["feature"]: row["edges"] for row in stats.select("feature", "edges").collect()}
+    edges = {row["feature"]: row[bins] for row in stats.select("feature", bins).collect()}
     return [edges[each.feature] for each in pool.of_kind("numeric")]
 
 

@@ -9,7 +9,7 @@ from tastemill import tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.features.skew import SKEWED
+from tastemill.features.skew import is_skewed
 from tastemill.report.contents.features import Features, Telling
 from tastemill.report.plots import told
 
@@ -30,7 +30,7 @@ def features_of(warehouse: Warehouse, purpose: Purpose) -> Features | None:
         for table in (tables.FEATURE_SELECTION, tables.FEATURE_STATS)
     )
     chosen = chosen.select("feature", "told", "reason")
-    joined = chosen.join(stats.select("feature", "psi"), "feature")
+    joined = chosen.join(stats.select("feature", "psi", "counts", "later"), "feature")
     rows = joined.orderBy(F.desc("told"), "feature").collect()
     if not rows:
         return None
@@ -41,7 +41,7 @@ def features_of(warehouse: Warehouse, purpose: Purpose) -> Features | None:
         kept=len(kept),
         best=tuple(Telling(r["feature"], r["told"], r["reason"]) for r in rows[:SHOWN]),
         reasons=tuple(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))),
-        skewed=tuple(row["feature"] for row in kept if (row["psi"] or 0.0) > SKEWED),
+        skewed=tuple(row["feature"] for row in kept if is_skewed(row.asDict())),
     )
 
 

@@ -18,9 +18,9 @@ class Found:
     """Of the attributes that are features.
 
     Args:
-        found: signals that were kept.
-        missed: signals that were not.
-        fooled_by: noise that was kept.
+        found: signals of which a feature was kept: the attribute, a cross with it, a share of it.
+        missed: signals of which none was.
+        fooled_by: features of noise that were kept.
     """
 
     found: tuple[str, ...]
@@ -53,9 +53,18 @@ def held_against_truth(features: Collection[str], kept: Collection[str]) -> Foun
             for attribute in attributes:
                 own = NAMES.get((table, attribute), (f"{table.removesuffix('s')}_{attribute}",))
                 if any(name in features for name in own):
-                    (there if any(name in kept for name in own) else gone).append(own[0])
+                    found = any(set(own) & _made_of(name) for name in kept)
+                    (there if found else gone).append(own[0])
         return there, gone
 
     found, missed = sorted_out({table: tuple(names) for table, names in SIGNAL.items()})
-    fooled_by, _ = sorted_out(dict(NOISE))
-    return Found(tuple(found), tuple(missed), tuple(fooled_by))
+    noise = {f"{table.removesuffix('s')}_{name}" for table in NOISE for name in NOISE[table]}
+    fooled_by = [name for name in kept if noise & _made_of(name)]
+    return Found(tuple(found), tuple(missed), tuple(sorted(fooled_by)))
+
+
+def _made_of(feature: str) -> set[str]:
+    """Attributes that a feature goes by: itself, parts of a cross, what a share is a share of."""
+    parts = feature.removesuffix("_target").removesuffix("_frequency").split(":")
+    share = feature.removeprefix("user_").removesuffix("_share")
+    return {*parts, f"item_{share}"} if feature.endswith("_share") else set(parts)

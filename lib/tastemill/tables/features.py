@@ -22,7 +22,7 @@ FEATURES = Table(
         ("split!", STRING, "train, valid or test"),
         ("numeric!", VECTOR, "numeric features by feature_stats.place; null where missing"),
         ("categorical!", T.ArrayType(INT), "indices: 0 missing, 1 not in the vocabulary"),
-        ("recent", T.ArrayType(INT), "item_idx of what the user met last, the newest first"),
+        ("recent", T.ArrayType(INT), "item_idx of what the user took last, the newest first"),
         ("pooled", VECTOR, "their category and text vectors: the mean, or the largest values"),
     ),
     keys=("purpose", "event_id", "n"),
