@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.config import DatasetConfig, Purpose
-from tastemill.negatives import ExamplesConfig, draw_negatives
+from tastemill.negatives import ExamplesConfig, draw_negatives, with_presence
 from tastemill.profiles.before import with_item_history, with_item_vector, with_user_vector
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.profiles.history import Moment, fit_overall
@@ -46,13 +46,16 @@ def build_examples(events: DataFrame, shares: DataFrame, recipe: Recipe) -> Data
     ordered = not dataset.allow_missing_time
     # Narrow rows go through the windows; vectors are joined at the end, to examples alone.
     rows = events.crossJoin(F.broadcast(overall))
-    is_example = is_labelled(dataset, recipe.examples.types)
-    rows = rows.withColumns({"n": F.lit(0), "is_example": is_example})
+    is_taken = is_labelled(dataset, recipe.examples.types)
+    rows = rows.withColumns({"n": F.lit(0), "is_taken": is_taken, "is_example": is_taken})
+    draws = dataset.task == "implicit" and recipe.examples.num_negatives > 0
+    if draws:
+        rows = with_presence(rows, shares)
     shares_of_item = shares.select("item_id", "shares")
     known = rows.join(shares_of_item, "item_id", "left")
     users = with_user_vector(known, recipe.moment, cfg, dataset.positive_min, ordered=ordered)
     users = users.where("is_example").select("event_id", "user_vector")
-    if dataset.task == "implicit" and recipe.examples.num_negatives:
+    if draws:
         rows = rows.unionByName(draw_negatives(rows, shares, recipe.examples))
     rows = with_item_history(rows, F.col("n") == 0, ordered=ordered)
     rows = rows.where("is_example").join(shares_of_item, "item_id", "left")

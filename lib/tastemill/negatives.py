@@ -47,6 +47,24 @@ class ExamplesConfig(Section):
         return self
 
 
+def with_presence(rows: DataFrame, items: DataFrame) -> DataFrame:
+    """Rows of which `is_example` only where the item was there, and could have been drawn.
+
+    What nobody has ever met can't be recommended; and an item that no negative can be would tell
+    by that alone that it was taken.
+
+    Args:
+        rows: see `draw_negatives`.
+        items: the same.
+    """
+    since = _there(rows, items).withColumn("_met", F.lit(True))
+    at = _hour(F.col("event_time"))
+    there = F.col("since").isNull() | F.col("event_time").isNull() | (F.col("since") <= at)
+    found = rows.join(since, "item_idx", "left")
+    is_there = F.coalesce(F.col("_met") & there, F.lit(False))
+    return found.withColumn("is_example", F.col("is_example") & is_there).drop("since", "_met")
+
+
 def draw_negatives(rows: DataFrame, items: DataFrame, cfg: ExamplesConfig) -> DataFrame:
     """Items for every example: none that its user had taken, or took with it, or nobody could yet.
 
@@ -56,12 +74,13 @@ def draw_negatives(rows: DataFrame, items: DataFrame, cfg: ExamplesConfig) -> Da
     changes none of its negatives.
 
     Args:
-        rows: events with an item, `is_example`, and split.
+        rows: events with an item, `is_taken`, `is_example` (of these, negatives are drawn for) and
+            split.
         items: item_id, item_idx and released_on of all that models of the pass know.
         cfg: how many, and how.
     """
     taken = (
-        rows.where("is_example")
+        rows.where("is_taken")
         .groupBy("user_id", F.col("item_idx").alias("drawn"))
         .agg(
             # In structs, of which those with unknown times come first.
@@ -91,7 +110,7 @@ def _drawn(rows: DataFrame, items: DataFrame, taken: DataFrame, cfg: ExamplesCon
     numbers = [F.explode(F.sequence(F.lit(1), F.lit(cfg.num_negatives))).alias("_n")]
     attempts = F.explode(F.sequence(F.lit(0), F.lit(ATTEMPTS - 1))).alias("attempt")
     hashed = F.xxhash64(F.lit(cfg.seed), "event_id", "_n", "attempt")
-    asked = rows.where("is_example").withColumn("hour", _hour("event_time"))
+    asked = rows.where("is_example").withColumn("hour", _hour(F.col("event_time")))
     tickets = _tickets(rows, items, cfg.negatives)
     draws = (
         asked.join(F.broadcast(_open_tickets(tickets, asked)), "hour", "left")
@@ -107,12 +126,12 @@ def _drawn(rows: DataFrame, items: DataFrame, taken: DataFrame, cfg: ExamplesCon
 
 
 def _exposed(rows: DataFrame, taken: DataFrame, cfg: ExamplesConfig) -> DataFrame:
-    """(event_id, n, item_idx): what the user met shortly before, by no event that is an example.
+    """(event_id, n, item_idx): what the user met shortly before, by no event that took it.
 
     Of a user and a day the first `EXPOSURES` items. Events of unknown time are met by nobody.
     """
     day = F.to_date("event_time").alias("day")
-    met = rows.where("NOT is_example AND event_time IS NOT NULL")
+    met = rows.where("NOT is_taken AND event_time IS NOT NULL")
     met = met.groupBy("user_id", day, "item_idx").agg(F.min("event_time").alias("met_at"))
     one = F.struct("met_at", F.col("item_idx").alias("drawn"))
     of_day = met.groupBy("user_id", "day").agg(
@@ -133,26 +152,38 @@ def _exposed(rows: DataFrame, taken: DataFrame, cfg: ExamplesConfig) -> DataFram
     return wanted.select("event_id", "n", F.col("drawn").alias("item_idx"))
 
 
+def _there(rows: DataFrame, items: DataFrame) -> DataFrame:
+    """(item_idx, since): items of the past, and the hour from which on each is there.
+
+    From its release on, or from the hour after its first event where that was earlier; one with an
+    event of unknown time always was.
+    """
+    met = rows.where(is_past()).groupBy("item_idx")
+    lost = F.bool_or(F.col("event_time").isNull()).alias("lost")
+    first = met.agg((_hour(F.min("event_time")) + 1).alias("hour"), lost)
+    known = first.join(items.select("item_idx", "released_on"), "item_idx")
+    since = F.least("hour", _hour(F.col("released_on")))
+    return known.select("item_idx", F.when(~F.col("lost"), since).alias("since"))
+
+
 def _tickets(rows: DataFrame, items: DataFrame, negatives: str) -> DataFrame:
     """(item_idx, since, tickets): items that can be drawn, from which hour on, and how easily.
 
-    An item is there from its release on, or from the hour after its first event where that was
-    earlier; one with an event of unknown time always was. It has a ticket, or by popularity about
-    as many as the 0.75th power of its events so far (Mikolov et al. 2013), so that each hour may
-    add some; fewer where all together would be too many for a broadcast.
+    An item has a ticket from when it is there; by popularity about as many as the 0.75th power of
+    its events so far (Mikolov et al. 2013), so that each hour may add some. Fewer where all
+    together would be too many for a broadcast.
     """
+    there = _there(rows, items)
+    if negatives != "popularity":
+        return there.withColumn("tickets", F.lit(1))
     past = rows.where(is_past())
-    hour = F.when(F.col("event_time").isNotNull(), _hour("event_time") + 1).alias("hour")
+    hour = F.when(F.col("event_time").isNotNull(), _hour(F.col("event_time")) + 1).alias("hour")
     met = past.groupBy("item_idx", hour).agg(F.count("*").alias("rows"))
-    scale = F.lit(1.0)
-    if negatives == "popularity":
-        all_of = past.groupBy("item_idx").agg(F.pow(F.count("*"), F.lit(POPULARITY)).alias("of"))
-        total = all_of.agg(F.sum("of").alias("total"))
-        met, scale = met.crossJoin(F.broadcast(total)), F.least(scale, MAX_TICKETS / F.col("total"))
+    all_of = past.groupBy("item_idx").agg(F.pow(F.count("*"), F.lit(POPULARITY)).alias("of"))
+    total = all_of.agg(F.sum("of").alias("total"))
+    scale = F.least(F.lit(1.0), MAX_TICKETS / F.col("total"))
 
     def number(events: Column) -> Column:
-        if negatives != "popularity":
-            return F.least(events, F.lit(1))
         weight = F.round(F.pow(events, F.lit(POPULARITY)) * scale)
         return F.when(events > 0, F.greatest(F.lit(1), weight)).otherwise(0)
 
@@ -160,16 +191,17 @@ def _tickets(rows: DataFrame, items: DataFrame, negatives: str) -> DataFrame:
     so_far = F.sum("rows").over(in_order.rowsBetween(W.unboundedPreceding, W.currentRow))
     before = so_far - F.col("rows")
     more = (number(so_far) - number(before)).cast("int").alias("tickets")
-    added = met.select("item_idx", "hour", more, (before == 0).alias("is_first"))
-    known = added.where("tickets > 0").join(items.select("item_idx", "released_on"), "item_idx")
-    released = F.when(F.col("is_first"), _hour("released_on"))
-    since = F.when(F.col("hour").isNotNull(), F.least("hour", released))
-    return known.select("item_idx", since.alias("since"), "tickets")
+    added = met.crossJoin(F.broadcast(total)).select(
+        "item_idx", "hour", more, before.alias("before")
+    )
+    opens = F.when(F.col("before") == 0, F.col("since")).otherwise(F.col("hour")).alias("since")
+    known = added.where("tickets > 0").join(there, "item_idx")
+    return known.select("item_idx", opens, "tickets")
 
 
-def _hour(column: str) -> Column:
+def _hour(time: Column) -> Column:
     """Hours since 1970."""
-    return F.floor(F.unix_timestamp(F.col(column).cast("timestamp")) / HOUR)
+    return F.floor(F.unix_timestamp(time.cast("timestamp")) / HOUR)
 
 
 def _in_order(tickets: DataFrame) -> DataFrame:

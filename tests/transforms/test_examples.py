@@ -119,6 +119,15 @@ def hours(at: datetime) -> int:
     return int(at.timestamp()) // 3600
 
 
+def was_there(event: Event, item: int, events: list[Event]) -> bool:
+    """Released, or met by anyone in an hour before; of unknown times nothing is known."""
+    met = [e["event_time"] for e in events if e["item_idx"] == item and before_cut(e)]
+    at = event["event_time"]
+    if not met or at is None or None in met:
+        return bool(met)
+    return at.date() >= RELEASED.get(item, date.max) or hours(at) > hours(min(met))
+
+
 def before_cut(event: Event) -> bool:
     return event["event_time"] is None or event["event_time"] < CUT
 
@@ -192,7 +201,9 @@ def test_implicit_examples(spark: SparkSession, unknown: float) -> None:
     found = examples_of(spark, events, recipe(dataset, num_negatives=3, seed=5))
     by_id = {e["event_id"]: e for e in events}
     positives = {i for i, e in by_id.items() if e["value"] is None or e["value"] >= 3.0}
-    assert {event_id for event_id, n in found if n == 0} == positives
+    there = {i for i in positives if was_there(by_id[i], by_id[i]["item_idx"], events)}
+    assert {event_id for event_id, n in found if n == 0} == there
+    assert len(there) > 0.8 * len(positives)
     weights = {"view": 1.0, "purchase": 2.5, "rating": 1.0}
     taken_by: dict[int, list[Event]] = defaultdict(list)
     for i in positives:
@@ -210,11 +221,8 @@ def test_implicit_examples(spark: SparkSession, unknown: float) -> None:
         assert (row.label, row.weight) == (0.0, 1.0)
         assert 1 <= n <= 3
         assert row.item_idx in known
-        at, of_item = of["event_time"], [e for e in events if e["item_idx"] == row.item_idx]
-        if at and all(e["event_time"] for e in of_item if before_cut(e)):
-            first = min(e["event_time"] for e in of_item)
-            released = RELEASED.get(row.item_idx, date.max)
-            assert at.date() >= released or hours(at) > hours(first)
+        assert was_there(of, row.item_idx, events)
+        at = of["event_time"]
         taken = [e for e in taken_by[of["user_idx"]] if not is_later(e["event_time"], at)]
         assert row.item_idx not in {e["item_idx"] for e in taken}
     assert drawn > 50
@@ -241,7 +249,8 @@ def test_popular_items_are_drawn_more_often(spark: SparkSession) -> None:
     """Of 1, 16 and 81 events: by 1, 8 and 27."""
     times = {0: 1, 1: 16, 2: 81}
     met = [item for item, number in times.items() for _ in range(number)]
-    looks = [event(n, n, item, START, 1.0) for n, item in enumerate(met)]  # not enough to be taken
+    # Not enough to be taken; item 3, of which all are, has been met as well.
+    looks = [event(n, n, item, START, 1.0) for n, item in enumerate([*met, 3])]
     taken = [event(n, n, 3, START + timedelta(days=1), 5.0) for n in range(1_000, 2_000)]
 
     def drawn(negatives: str) -> dict[int, int]:
@@ -252,7 +261,7 @@ def test_popular_items_are_drawn_more_often(spark: SparkSession) -> None:
 
     popular, alike = drawn("popularity"), drawn("uniform")
     total = sum(popular.values())
-    # Item 3 comes up with these very events: nobody could have taken it before.
+    # Item 3 had one look when it was taken: it counts as that, and isn't drawn for who took it.
     assert total == 2_000
     assert popular[1] / total == pytest.approx(8 / 36, abs=0.04)
     assert popular[2] / total == pytest.approx(27 / 36, abs=0.04)
@@ -282,7 +291,8 @@ def test_what_was_met_and_not_taken_comes_first(spark: SparkSession) -> None:
     ]  # fmt: skip
     exposed = {"negatives": "exposure", "types": ["purchase"]}
     found = examples_of(spark, events, recipe(IMPLICIT, num_negatives=3, **exposed))
-    assert {key[0] for key in found} == {"e10", "e11", *(f"e{20 + item}" for item in range(7))}
+    # The first that is known of an item is no example: nobody could have been shown it.
+    assert {key[0] for key in found} == {"e10", "e11"}
     drawn = [found["e11", n].item_idx for n in (1, 2, 3) if ("e11", n) in found]
     assert set(drawn[:2]) == {1, 2}
     # Two were met; the third is drawn from all, and none that was taken.
@@ -305,7 +315,8 @@ def test_no_negatives_where_none_are_wanted_or_left(spark: SparkSession) -> None
     assert {n for _, n in found} == {0}
     assert {row.label for row in found.values()} == {1.0}
     everything = [event(n, 0, n, START + timedelta(days=n), None) for n in range(3)]
-    everything.append(event(3, 1, 2, START, None))  # so that all are there from the first day
+    # So that all are there from the first day on.
+    everything += [event(10 + n, 1, n, START - timedelta(days=1), None) for n in range(3)]
     found = examples_of(spark, everything, recipe(IMPLICIT, num_negatives=2))
     assert not [key for key in found if key[0] == "e2" and key[1]]
     assert [row.item_idx for key, row in found.items() if key[0] == "e1" and key[1]] in (
@@ -444,7 +455,7 @@ def test_nothing_later_changes_a_negative(spark: SparkSession, how: str) -> None
 
     before = told(events)
     assert told([*until, *later, *busy]) == before
-    assert len(before) > 30
+    assert len(before) > 25
 
 
 def test_nothing_from_the_cut_on_changes_what_came_before(spark: SparkSession) -> None:
