@@ -13,8 +13,9 @@ from tastemill.cli import app
 from tastemill.config.load import Config, Request, load_config
 from tastemill.errors import DataError
 from tastemill.sources.guess.draft import draft_of
-from tastemill.sources.guess.roles import roles_of, time_format
+from tastemill.sources.guess.roles import roles_of
 from tastemill.sources.guess.sample import encoding_of, look_at
+from tastemill.sources.guess.values import time_format
 
 
 def drafted(folder: Path, tmp_path: Path) -> tuple[str, Config]:

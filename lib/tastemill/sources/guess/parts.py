@@ -8,14 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tastemill.sources.files import SEPARATORS
-from tastemill.sources.guess.roles import (
-    KNOWN_TYPES,
-    Roles,
-    decimal_of,
-    has_zone,
-    separator_within,
-)
+from tastemill.sources.guess.roles import KNOWN_TYPES, Roles
 from tastemill.sources.guess.sample import Sample, is_number
+from tastemill.sources.guess.values import decimal_of, has_zone, separator_within
 
 UNSURE = "  # ?"
 ZONE = f'zone = "UTC"{UNSURE} of times that name none; yours may be "Europe/London"'

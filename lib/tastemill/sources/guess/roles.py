@@ -2,12 +2,17 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from tastemill.sources.guess.sample import Sample, is_number
-from tastemill.sources.texts import OFFSET
+from tastemill.sources.guess.sample import Sample
+from tastemill.sources.guess.values import (
+    are_numbers,
+    decimal_of,
+    is_prose,
+    time_format,
+    times_in,
+)
 
 USER = {
     *("user", "users", "customer", "visitor", "household", "member", "client", "account", "buyer"),
@@ -78,22 +83,6 @@ KNOWN_TYPES = {
     "tag": "tag",
     "tags": "tag",
 }
-PATTERNS = {  # a pattern of Spark, and the same for Python
-    "yyyy-MM-dd HH:mm:ss": "%Y-%m-%d %H:%M:%S",
-    "dd/MM/yyyy HH:mm:ss": "%d/%m/%Y %H:%M:%S",
-    "dd/MM/yyyy HH:mm": "%d/%m/%Y %H:%M",
-    "MM/dd/yyyy HH:mm:ss": "%m/%d/%Y %H:%M:%S",
-    "MM/dd/yyyy HH:mm": "%m/%d/%Y %H:%M",
-    "dd.MM.yyyy HH:mm:ss": "%d.%m.%Y %H:%M:%S",
-    "dd.MM.yyyy HH:mm": "%d.%m.%Y %H:%M",
-    "dd/MM/yyyy": "%d/%m/%Y",
-    "MM/dd/yyyy": "%m/%d/%Y",
-    "dd.MM.yyyy": "%d.%m.%Y",
-    "yyyyMMdd": "%Y%m%d",
-    "d-MMM-yyyy": "%d-%b-%Y",
-}
-LIKELY_YEARS = (1990, 2040)
-MOST = 0.95
 
 
 @dataclass(frozen=True)
@@ -140,11 +129,11 @@ def roles_of(sample: Sample) -> Roles:
     if named:
         found["time"] = named[0]
         del free[named[0]]
-    give("price", PRICE, lambda v: _are_numbers(v) or decimal_of(v) is not None)
+    give("price", PRICE, lambda v: are_numbers(v) or decimal_of(v) is not None)
     for role, words in VALUES.items():
         if not VALUES.keys() & found.keys():
-            give(role, words, _are_numbers)
-    give("dwell_seconds", DWELL, _are_numbers)
+            give(role, words, are_numbers)
+    give("dwell_seconds", DWELL, are_numbers)
     give("type", TYPE, lambda v: 1 < len(set(v)) <= 12)
     give("query", QUERY)
     give("session_id", {"session"})
@@ -160,7 +149,7 @@ def roles_of(sample: Sample) -> Roles:
 def _by_place(sample: Sample) -> Roles:
     """Without names: a file of three or four columns of numbers is user, item, value, time."""
     columns, stem = sample.columns, sample.file.split("/")[-1].lower()
-    numbers = [c for c in columns if _are_numbers(sample.values(c))]
+    numbers = [c for c in columns if are_numbers(sample.values(c))]
     times = [c for c in columns if time_format(sample.values(c))]
     if len(columns) in (2, 3, 4) and len(numbers) == len(columns):
         found = {"user_id": columns[0], "item_id": columns[1]}
@@ -197,107 +186,6 @@ def tokens(name: str) -> set[str]:
     words = {part.lower() for part in parts} | {re.sub(r"[^a-z]", "", last.lower())}
     words |= {word.removesuffix("id") for word in words if len(word) > 4}
     return words | ({part.lower() for part in name.split(".")[:-1]} if "id" in words else set())
-
-
-def time_format(values: list[str]) -> str | None:
-    """The format in which nearly all values are times, if there is one."""
-    if not values:
-        return None
-    if _most(is_number(v) for v in values):
-        return _unix(values)
-    if _most(_is_iso(v) for v in values):
-        return "iso"
-    for pattern, python in PATTERNS.items():
-        if _most(_parses(v, python) for v in values):
-            is_short = "MMM" not in pattern and any(map(_has_one_digit, values))
-            return _short(pattern) if is_short else pattern
-    return None
-
-
-def has_zone(times: list[str], form: str | None) -> bool:
-    """Whether times say themselves in which zone they are, as those since 1970 do."""
-    return str(form).startswith("unix") or _most(":" in t and re.search(OFFSET, t) for t in times)
-
-
-def times_in(sample: Sample, columns: Iterable[str]) -> dict[str, str]:
-    """Those of the columns that hold times, and their formats; numbers, which may be ids, last."""
-    times = {c: form for c in columns if (form := time_format(sample.values(c)))}
-    return dict(sorted(times.items(), key=lambda t: t[1].startswith("unix") or t[1] == "yyyyMMdd"))
-
-
-def separator_within(values: list[str]) -> str | None:
-    """What parts the texts of a column into several short ones, if anything does."""
-    for mark in ("|", ";", " / ", "/", ","):
-        parted = [v.split(mark) for v in values if mark in v]
-        short = all(len(part) < 40 for parts in parted for part in parts)
-        if len(parted) > 0.2 * len(values) and short:
-            return mark
-    return None
-
-
-def variety(values: list[str]) -> float:
-    """How many different parts there are in the texts of a column, for each that there is."""
-    mark = separator_within(values)
-    parts = [part for value in values for part in (value.split(mark) if mark else [value])]
-    return len(set(parts)) / max(len(parts), 1)
-
-
-def decimal_of(prices: list[str]) -> str | None:
-    """What stands before the cents of prices like 8,50 €; None where they are no such prices."""
-    for mark, thousands in ((",", "."), (".", "")):
-        cents = re.compile(rf"\D{{0,4}}\d[\d{thousands}]*\{mark}\d\d\D{{0,4}}")
-        if _most(cents.fullmatch(price) for price in prices):
-            return mark
-    return None
-
-
-def _unix(values: list[str]) -> str | None:
-    """Seconds, or thousandths or millionths of one, since 1970."""
-    low, high = (datetime(year, 1, 1).timestamp() for year in LIKELY_YEARS)
-    for name, ticks in (("unix_seconds", 1), ("unix_millis", 1_000), ("unix_micros", 1_000_000)):
-        if _most(low <= float(v) / ticks <= high for v in values if is_number(v)):
-            return name
-    return "yyyyMMdd" if _most(_parses(v, "%Y%m%d") and len(v) == 8 for v in values) else None
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return not text.isdigit()
-
-
-def _parses(text: str, pattern: str) -> bool:
-    try:
-        datetime.strptime(text, pattern)
-    except ValueError:
-        return False
-    return True
-
-
-def _has_one_digit(time: str) -> bool:
-    """Whether a day, month or hour is written with one digit."""
-    return bool(re.search(r"(?<!\d)\d(?!\d)", time))
-
-
-def _short(pattern: str) -> str:
-    """The pattern that takes one digit as well; Spark's reads `dd` as two and no less."""
-    return pattern.replace("dd", "d").replace("MM", "M").replace("HH", "H")
-
-
-def _most(tests: Iterable[object]) -> bool:
-    found = list(tests)
-    return bool(found) and sum(map(bool, found)) >= MOST * len(found)
-
-
-def _are_numbers(values: list[str]) -> bool:
-    return _most(is_number(v) for v in values)
-
-
-def is_prose(values: list[str]) -> bool:
-    """Whether these are texts for people and no ids."""
-    return sum(" " in v for v in values) > 0.3 * len(values)
 
 
 def _is_small(sample: Sample, column: str) -> bool:

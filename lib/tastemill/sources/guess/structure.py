@@ -7,20 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tastemill.sources.guess.roles import (
-    PEOPLE,
-    USER,
-    VALUES,
-    Roles,
+from tastemill.sources.guess.roles import PEOPLE, USER, VALUES, Roles, tokens
+from tastemill.sources.guess.sample import Sample, is_number
+from tastemill.sources.guess.values import (
     decimal_of,
     is_prose,
     separator_within,
     time_format,
     times_in,
-    tokens,
     variety,
 )
-from tastemill.sources.guess.sample import Sample, is_number
 
 LEAST_ROWS = 5
 FEWEST_STARS, MOST_STARS = 3, 10
