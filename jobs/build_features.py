@@ -78,7 +78,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
         rows = output.write(tables.FEATURES, made.rows)
 
     learned, later = (rows.where(F.col("split") == split) for split in ("train", "test"))
-    judged = judge(learned, later, made, categories, cfg.features)
+    judged = judge(learned, later, made, categories, words, cfg.features)
     output.write_rows(tables.FEATURE_STATS, judged.stats)
     output.write_rows(tables.FEATURE_SELECTION, judged.selection)
     version = warehouse.data_version(tables.FEATURES, purpose)

@@ -27,6 +27,7 @@ STEPS = (
     Step(tables.FEATURE_STATS, 2, adds=("collisions",)),
     Step(tables.FEATURE_STATS, 3, adds=("later", "psi", "ks")),
     Step(tables.FEATURE_STATS, 4, adds=("goes_by",)),
+    Step(tables.FEATURE_STATS, 5, adds=("skewness", "kurtosis", "quantiles", "top")),
     Step(tables.FEATURES, 2, adds=("recent", "pooled")),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from scipy.stats import skew
 from typer.testing import CliRunner
 
 from tastemill import models, tables
@@ -126,6 +127,21 @@ def test_values_as_numbers(warehouse: Warehouse) -> None:
     at = int(figures.place["user_gender_target"])
     late = features[features.split == "test"].numeric.map(lambda row: row[at])
     assert late.between(0.15, 0.3).all()
+
+
+def test_what_values_are_met_most(warehouse: Warehouse) -> None:
+    features, stats = (table_of(warehouse, t) for t in (tables.FEATURES, tables.FEATURE_STATS))
+    learned, figures = features[features.split == "train"], stats.set_index("feature")
+    (most, share), *_ = figures.top["user_gender"]
+    assert most in {"F", "M"}
+    at = int(figures.place["user_gender"])
+    assert share == pytest.approx(learned.categorical.map(lambda row: row[at] == 2).mean())
+    at = int(figures.place["user_event_count_7d"])
+    counts = learned.numeric.map(lambda row: row[at])
+    (number, often), *_ = figures.top["user_event_count_7d"]
+    assert (float(number), often) == (counts.mode()[0], (counts == counts.mode()[0]).mean())
+    assert figures.quantiles["user_event_count_7d"][2] == counts.median()
+    assert figures.skewness["user_event_count_7d"] == pytest.approx(skew(counts), abs=1e-6)
 
 
 def test_a_hashed_cross_says_how_much_falls_together(warehouse: Warehouse) -> None:
@@ -247,5 +263,5 @@ def test_a_leak_is_caught(spark: SparkSession, tmp_path: Path) -> None:
     assert chosen.reason["item_category"] == "leak: it tells 100% of the label"
     # What the item was given before tells almost as much, and is no leak.
     kept = {each.feature for each in read_pool(warehouse, "backtest", "kept").members}
-    assert "item_rating_value_mean" in kept
+    assert "item_value_mean" in kept
     assert "item_category" not in kept

@@ -116,6 +116,23 @@ def test_each_feature_has_a_name_of_its_own_and_a_meaning(
     assert made.rows.columns == [*EXAMPLE, "numeric", "categorical", "recent", "pooled"]
 
 
+def test_of_one_type_of_events_nothing_is_told_twice(
+    spark: SparkSession, past: pd.DataFrame, found: pd.DataFrame
+) -> None:
+    alone = replace(KINDS, types=())
+    made = as_table(extracted(spark, past, past, alone))
+    names = set(made.columns) - {"categorical"}
+    assert names - set(found.columns) == {"user_value_mean", "item_value_mean"}
+    assert not {name for name in names if "_view_" in name or "_purchase_" in name}
+    for name in ("user_event_count_7d", "item_event_recency", "user_dwell_mean"):
+        pd.testing.assert_series_equal(made[name], found[name])
+    row, key = made.iloc[-1], made.index[-1]
+    asked = {(r[0], r[1]): r for r in examples_of(past)}[key]
+    told = past[(past.event_time < CUT) & (past.event_time < asked[4])]
+    mine = told[(told.user_idx == asked[2]) & told.value.notna()]
+    assert row.user_value_mean == pytest.approx(mine.value.mean())
+
+
 def test_figures_worked_out_slowly(past: pd.DataFrame, found: pd.DataFrame) -> None:
     rows = {(row[0], row[1]): row for row in examples_of(past)}
     assert set(found.index) == set(rows) - {("unknown", 0)}

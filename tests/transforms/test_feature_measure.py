@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from tastemill.features.measure import drawn, summary, sums
-from tastemill.features.tally import Layout, tally
+from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 500
 
@@ -54,6 +55,42 @@ def test_no_row_is_shuffled(rows: DataFrame, capsys: pytest.CaptureFixture[str])
     plan = capsys.readouterr().out
     assert plan.count("Exchange") == 1  # of sums, by their place
     assert plan.index("Exchange") < plan.index("MapInArrow")  # which is read from below
+
+
+def test_two_hundred_features_take_one_pass(spark: SparkSession) -> None:
+    rows, numbers, kinds = 3_000, 150, 50
+    numeric = F.array(*[F.sin(F.col("id") * (n + 1)).cast("float") for n in range(numbers)])
+    indices = F.array(*[(F.col("id") % (n + 2)).cast("int") for n in range(kinds)])
+    label = (F.col("id") % 2).cast("double")
+    table = spark.range(rows, numPartitions=3).select(
+        numeric.alias("numeric"), indices.alias("categorical"), label.alias("label")
+    )
+    same = np.ones(numbers)
+    edges = tuple(np.linspace(-0.9, 0.9, 19) for _ in range(numbers))
+    sizes = tuple(n + 2 for n in range(kinds))
+    wide = Layout(edges, sizes, np.array([1.0]), rows, same * 0, same, same)
+    tracker, group = spark.sparkContext.statusTracker(), "two hundred features"
+    spark.sparkContext.setJobGroup(group, group)
+    sent = sums(table, wide).collect()
+    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    found = taken_apart(wide, _vector(sent, wide))
+    assert len(found.counts) == 200
+    assert all(counts.sum() == rows for counts in found.counts)
+    assert found.counts[numbers].tolist() == [[rows / 2, 0], [0, rows / 2]]  # the label itself
+    # The rows are read by one stage; what follows adds up sums.
+    tasks = [
+        tracker.getStageInfo(stage)
+        for job in tracker.getJobIdsForGroup(group)
+        for stage in tracker.getJobInfo(job).stageIds
+    ]
+    assert sum(info.numTasks == 3 and info.numCompletedTasks == 3 for info in tasks if info) == 1
+
+
+def _vector(sent: list[Row], wide: Layout) -> np.ndarray:
+    whole = np.zeros(sum(wide.parts), dtype=np.int64)
+    for row in sent:
+        whole[row["place"]] = row["amount"]
+    return whole
 
 
 def test_summary(rows: DataFrame) -> None:

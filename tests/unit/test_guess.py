@@ -191,6 +191,21 @@ def test_small_numbers_are_stars_or_amounts(
     assert (events.value.column, events.type.constant, cfg.dataset.task) == ("valor", kind, task)
 
 
+def test_half_stars_with_a_decimal_comma(tmp_path: Path) -> None:
+    folder = tmp_path / "lesen"
+    folder.mkdir()
+    stars = ("3,5", "4", "5", "0,5")
+    rows = [f"{n % 40};b{n * 7 % 31};{stars[n % 4]};2024-05-{n % 28 + 1:02d}" for n in range(300)]
+    (folder / "noten.csv").write_text("\n".join(["user;book;rating;date", *rows]))
+    _, cfg = drafted(folder, tmp_path)
+    (events,) = cfg.source.events
+    assert (events.value.column, events.value.decimal, events.value.range) == (
+        *("rating", ","),
+        (0.5, 5),
+    )
+    assert cfg.dataset.task == "rating"
+
+
 def test_unicode_text_of_a_spreadsheet(tmp_path: Path) -> None:
     folder = tmp_path / "export"
     folder.mkdir()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,9 +54,16 @@ def test_figures_are_numpys(
     numeric, categorical, label = rows
     found = taken_apart(layout, tally(layout, numeric, categorical, label))
     finite = np.where(np.isfinite(numeric), numeric, np.nan).astype(np.float64)[:, :5]
-    assert found.means[:5] == pytest.approx(np.nanmean(finite, axis=0), rel=1e-12)
-    assert found.variances[:5] == pytest.approx(np.nanvar(finite, axis=0), rel=1e-9)
-    assert np.isnan(found.means[5])
+    assert found.moments.means[:5] == pytest.approx(np.nanmean(finite, axis=0), rel=1e-12)
+    assert found.moments.variances[:5] == pytest.approx(np.nanvar(finite, axis=0), rel=1e-9)
+    assert np.isnan(found.moments.means[5])
+    theirs = [
+        f(finite, axis=0, nan_policy="omit") for f in (scipy.stats.skew, scipy.stats.kurtosis)
+    ]
+    varying = [0, 1, 2, 4]
+    assert found.moments.skewness[varying] == pytest.approx(theirs[0][varying], rel=1e-6, abs=1e-9)
+    assert found.moments.kurtosis[varying] == pytest.approx(theirs[1][varying], rel=1e-6, abs=1e-9)
+    assert np.isnan(found.moments.skewness[[3, 5]]).all()  # nothing varies, or nothing is known
     # Each row falls into one bin of each feature.
     assert all(counts.sum() == ROWS for counts in found.counts)
     assert found.counts[0][-1].sum() == 1
@@ -100,8 +108,8 @@ def test_large_numbers_over_many_rows_do_not_overflow() -> None:
     none = np.empty((1_000, 0), dtype=np.int64)
     part = tally(layout, huge, none, np.ones(1_000))
     found = taken_apart(layout, part * 10**6)
-    assert found.means == pytest.approx([3e38], rel=1e-6)
-    assert found.variances[0] < 1e-6 * 3e38**2
+    assert found.moments.means == pytest.approx([3e38], rel=1e-6)
+    assert found.moments.variances[0] < 1e-6 * 3e38**2
 
 
 def test_the_variance_of_large_numbers_is_not_lost_between_them() -> None:
@@ -117,4 +125,4 @@ def test_the_variance_of_large_numbers_is_not_lost_between_them() -> None:
     )
     none = np.empty((1_000, 0), dtype=np.int64)
     found = taken_apart(layout, tally(layout, times, none, np.ones(1_000)))
-    assert found.variances == pytest.approx([times.astype(np.float64).var()], rel=1e-4)
+    assert found.moments.variances == pytest.approx([times.astype(np.float64).var()], rel=1e-4)

@@ -31,11 +31,11 @@ def stats_of_numbers(
 
     Args:
         features: what they are.
-        measured: of each, rows, missing, infinite, zeros, low and high.
+        measured: of each, rows, missing, infinite, zeros, low, high, quantiles and top.
         layout: the edges in which they were counted.
         tally: what was counted.
     """
-    rows = []
+    rows, moments = [], tally.moments
     for place, (feature, figures) in enumerate(zip(features, measured, strict=True)):
         counts, edges = tally.counts[place], layout.edges[place]
         rows.append(
@@ -47,8 +47,10 @@ def stats_of_numbers(
                 "definition": feature.definition,
                 "goes_by": list(feature.goes_by),
                 **figures,
-                "mean": _known(tally.means[place]),
-                "deviation": _known(tally.variances[place] ** 0.5),
+                "mean": _known(moments.means[place]),
+                "deviation": _known(moments.variances[place] ** 0.5),
+                "skewness": _known(moments.skewness[place]),
+                "kurtosis": _known(moments.kurtosis[place]),
                 "edges": edges.tolist(),
                 "cuts": [float(edges[at - 1]) for at in mdlp(counts[:-1])],
                 "size": len(counts),

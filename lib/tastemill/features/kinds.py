@@ -16,7 +16,8 @@ class Kinds:
 
     Args:
         as_of: a row of a later time sees the past as it was then.
-        types: of events, as they occur before the cut.
+        types: of events that are told apart, as they occur before the cut; none where all are
+            of one, of which figures by type would repeat those of all.
         days: lengths of windows, ascending.
         prior: events that are added before a share is taken, so that few events tell little.
         attributes: of items, by which a user's past is told apart; rows have the index of the

@@ -110,10 +110,12 @@ def _kinds_of_events(kinds: Kinds) -> dict[str, Column]:
     return {EVENT: F.lit(True), **kinds.of_type}
 
 
-def _means(kinds: Kinds) -> dict[str, tuple[Column, str]]:
-    """Of what there are means: rows that count, and a column."""
-    values = {f"{name}_value": (is_so, "value") for name, is_so in kinds.of_type.items()}
-    return {DWELL: (F.lit(True), "dwell_seconds"), **values}
+def _means(kinds: Kinds) -> dict[str, tuple[str, Column, str]]:
+    """Of what there are means: a type, rows that count, and a column."""
+    values = {f"{name}_value": (name, is_so, "value") for name, is_so in kinds.of_type.items()}
+    # A value is of its type alone: seconds and stars have no mean.
+    values = values or {"value": (EVENT, F.lit(True), "value")}
+    return {DWELL: (EVENT, F.lit(True), "dwell_seconds"), **values}
 
 
 def _features(past: Figures, kinds: Kinds) -> list[Feature]:
@@ -121,7 +123,7 @@ def _features(past: Figures, kinds: Kinds) -> list[Feature]:
     return [
         *(_count(past, name, days) for name in every for days in windows),
         *(_share(past, name, kinds.prior, days) for name in kinds.types for days in windows),
-        *(_mean(past, name, column) for name, (_, column) in _means(kinds).items()),
+        *(_mean(past, name, of, column) for name, (of, _, column) in _means(kinds).items()),
         *(_recency(past, name) for name in every),
         *(_trend(past, days, kinds.days[-1]) for days in kinds.days[:-1]),
     ]
@@ -162,7 +164,7 @@ def _share(past: Figures, name: str, prior: float, days: int | None) -> Feature:
 def _parts(kinds: Kinds) -> dict[str, Column]:
     """What makes up means of a column over the events that count."""
     parts: dict[str, Column] = {}
-    for name, (counts, column) in _means(kinds).items():
+    for name, (_, counts, column) in _means(kinds).items():
         value = F.when(counts & ~F.isnan(column), F.col(column))
         # least and greatest pass over nulls; null stays null.
         within = F.when(value.isNotNull(), F.greatest(F.least(value, F.lit(FAR)), F.lit(-FAR)))
@@ -171,10 +173,9 @@ def _parts(kinds: Kinds) -> dict[str, Column]:
     return parts
 
 
-def _mean(past: Figures, name: str, column: str) -> Feature:
+def _mean(past: Figures, name: str, of: str, column: str) -> Feature:
     mean = F.try_divide(past.total(f"{name}_sum") / MICRO, past.total(f"{name}_rows"))
-    kind = EVENT if name == DWELL else name.removesuffix("_value")
-    words = f"mean {column} of {_events(past, kind)} so far; missing before the first"
+    words = f"mean {column} of {_events(past, of)} so far; missing before the first"
     return Feature(f"{past.name}_{name}_mean", "mean", words, mean)
 
 

@@ -72,7 +72,7 @@ def select(
         tests: of features that aren't tested on rows, by name.
         cfg: the gates.
     """
-    numeric = len(tally.means)
+    numeric = len(tally.moments.means)
     found = [association(counts) for counts in tally.counts]
     tested = [
         tests.get(name, Tested("rows", each.p_value))

@@ -20,6 +20,7 @@ Whole = NDArray[np.int64]
 # Values are compared on a scale of their own, cut off where an outlier would decide alone, in
 # steps fine enough: products of 2^22 at most can be summed over 2^31 rows.
 CUT_OFF, STEPS = 8.0, 256.0
+POWERS = (1, 2, 3, 4)  # of distances from the centre, whose sums give the moments
 
 
 @dataclass(frozen=True)
@@ -55,33 +56,46 @@ class Layout:
         return [*(len(edges) + 2 for edges in self.edges), *self.sizes]
 
     @property
-    def units(self) -> tuple[Floats, Floats]:
-        """Steps in which distances from the centre and their squares are summed.
+    def units(self) -> Floats:
+        """`(POWERS, features)`: steps in which powers of distances from the centre are summed.
 
         They are powers of two, so small and so large that no sum overflows.
         """
-        return _unit(self.reach, self.rows), _unit(self.reach**2, self.rows)
+        return np.stack([_unit(self.reach**power, self.rows) for power in POWERS])
 
     @property
     def parts(self) -> list[int]:
-        """Lengths of what stands in the vector: counts of each feature, three sums, products."""
+        """Lengths of what stands in the vector: counts of each feature, rows and sums, products."""
         numeric = len(self.edges)
         counts = [bins * self.num_classes for bins in self.num_bins]
-        return [*counts, numeric, numeric, numeric, (numeric + 1) ** 2]
+        return [*counts, numeric, len(POWERS) * numeric, (numeric + 1) ** 2]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of each numeric feature `(features,)`; NaN where it has no value.
+
+    Skewness and excess kurtosis are those of the rows themselves (Joanes and Gill 1998, g1 and
+    g2); NaN where nothing varies.
+    """
+
+    means: Floats
+    variances: Floats
+    skewness: Floats
+    kurtosis: Floats
 
 
 @dataclass(frozen=True)
 class Tally:
     """The vector of sums, taken apart.
 
-    `counts` holds `(bins, classes)` for each feature; `means`, `variances` and `correlations`
-    `(features, features)` are those of numeric features. Means and variances are of finite values;
-    in correlations a missing value stands for the centre.
+    `counts` holds `(bins, classes)` for each feature; `moments` and `correlations`
+    `(features, features)` are those of numeric features. Moments are of finite values; in
+    correlations a missing value stands for the centre.
     """
 
     counts: list[Whole]
-    means: Floats
-    variances: Floats
+    moments: Moments
     correlations: Floats
 
 
@@ -103,12 +117,12 @@ def tally(layout: Layout, numeric: Matrix, categorical: Whole, labels: Floats) -
     is_finite = np.isfinite(numeric)
     # From the centre, lest the variance of large numbers be a difference of far larger ones.
     known = np.where(is_finite, numeric - layout.centre, 0.0)
-    one, two = (
-        np.rint(amounts / units).astype(np.int64).sum(axis=0)
-        for amounts, units in zip((known, known**2), layout.units, strict=True)
-    )
+    powers = [
+        np.rint(known**power / units).astype(np.int64).sum(axis=0)
+        for power, units in zip(POWERS, layout.units, strict=True)
+    ]
     products = _products(layout, numeric)
-    return np.concatenate([*counts, is_finite.sum(axis=0), one, two, products])
+    return np.concatenate([*counts, is_finite.sum(axis=0), *powers, products])
 
 
 def bins_met(layout: Layout, numeric: Matrix, categorical: Whole) -> Whole:
@@ -119,19 +133,27 @@ def bins_met(layout: Layout, numeric: Matrix, categorical: Whole) -> Whole:
 
 def taken_apart(layout: Layout, sums: Whole) -> Tally:
     """What the sums of all batches say."""
-    *counts, rows, one, two, products = np.split(sums, np.cumsum(layout.parts)[:-1])
-    unit, unit_of_squares = layout.units
-    with np.errstate(invalid="ignore"):  # of a feature without values they are unknown
-        offsets = one * unit / rows
-        variances = np.maximum(two * unit_of_squares / rows - offsets**2, 0.0)
+    *counts, rows, powers, products = np.split(sums, np.cumsum(layout.parts)[:-1])
     by_class = [part.reshape(-1, layout.num_classes) for part in counts]
-    return Tally(by_class, layout.centre + offsets, variances, _correlations(products))
+    moments = _moments(layout, rows, powers.reshape(len(POWERS), -1))
+    return Tally(by_class, moments, _correlations(products))
 
 
 def _binned(layout: Layout, numeric: Matrix, categorical: Whole) -> Iterator[tuple[Whole, int]]:
     """Of each feature, the bin of every row and how many bins there are."""
     columns = [codes(numeric[:, n], edges) for n, edges in enumerate(layout.edges)]
     return zip([*columns, *categorical.T], layout.num_bins, strict=True)
+
+
+def _moments(layout: Layout, rows: Whole, powers: Whole) -> Moments:
+    with np.errstate(invalid="ignore", divide="ignore"):  # without values they are unknown
+        one, two, three, four = powers * layout.units / rows
+        variances = np.maximum(two - one**2, 0.0)
+        third = three - 3 * one * two + 2 * one**3
+        fourth = four - 4 * one * three + 6 * one**2 * two - 3 * one**4
+        varies = np.where(variances > 0, variances, np.nan)
+        skewness, kurtosis = third / varies**1.5, fourth / varies**2 - 3
+    return Moments(layout.centre + one, variances, skewness, kurtosis)
 
 
 def _products(layout: Layout, numeric: Matrix) -> Whole:

@@ -25,7 +25,8 @@ def kinds_of(past: DataFrame, cfg: Config, as_of: datetime) -> Kinds:
         as_of: the end of the past.
     """
     counted = past.groupBy("event_type").count().orderBy(F.desc("count"), "event_type")
-    types = [row["event_type"] for row in counted.limit(cfg.features.max_types).collect()]
+    found = [row["event_type"] for row in counted.limit(max(cfg.features.max_types, 2)).collect()]
+    types = found[: cfg.features.max_types] if len(found) > 1 else []
     return Kinds(
         as_of=as_of,
         types=tuple(sorted(types)),

@@ -6,6 +6,9 @@ from tastemill.tables.table import DOUBLE, INT, LONG, STRING, TIME, VECTOR, Tabl
 
 PURPOSE = ("purpose!", STRING, "backtest or production")
 NUMBERS = T.ArrayType(DOUBLE)
+SHARES = T.ArrayType(
+    T.StructType([T.StructField("value", STRING, False), T.StructField("share", DOUBLE, False)])
+)
 
 FEATURES = Table(
     "features",
@@ -74,10 +77,14 @@ FEATURE_STATS = Table(
         ("psi", DOUBLE, "skew: population stability index of the test against the training part"),
         ("ks", DOUBLE, "numeric: Kolmogorov-Smirnov distance of the same, as far as bins tell"),
         ("goes_by", T.ArrayType(STRING), "features of feature_vocabulary that it follows from"),
+        ("skewness", DOUBLE, "numeric: of finite values, g1; null where nothing varies"),
+        ("kurtosis", DOUBLE, "numeric: in excess of a normal distribution's, g2; as skewness"),
+        ("quantiles", NUMBERS, "numeric: 5, 25, 50, 75 and 95 % of finite values (of a sample)"),
+        ("top", SHARES, "values met most and their share of examples (numeric: of a sample)"),
     ),
     keys=("purpose", "feature"),
     slice_by="purpose",
-    contract=4,
+    contract=5,
 )
 FEATURE_SELECTION = Table(
     "feature_selection",

@@ -10,7 +10,13 @@ from pathlib import Path
 from tastemill.sources.files import SEPARATORS
 from tastemill.sources.guess.roles import KNOWN_TYPES, Roles
 from tastemill.sources.guess.sample import Sample, is_number
-from tastemill.sources.guess.values import decimal_of, has_zone, separator_within
+from tastemill.sources.guess.values import (
+    as_number,
+    decimal_of,
+    has_zone,
+    have_comma,
+    separator_within,
+)
 
 UNSURE = "  # ?"
 ZONE = f'zone = "UTC"{UNSURE} of times that name none; yours may be "Europe/London"'
@@ -138,13 +144,16 @@ def _known_type(text: str) -> str | None:
 
 
 def _value(draft: Draft, sample: Sample, column: str, role: str) -> list[str]:
-    numbers = [float(v) for v in sample.values(column) if is_number(v)]
+    comma = role == "stars" and have_comma(sample.values(column))
+    values = [as_number(v) if comma else v for v in sample.values(column)]
+    numbers = [float(v) for v in values if is_number(v)]
     if not numbers or (role != "stars" and min(numbers) == max(numbers)):
         return []
     if role == "stars":
         draft.stars = numbers
         ends = f"[{min(numbers):g}, {max(numbers):g}]"
-        return [f"value = {{ column = {as_text(column)}, range = {ends} }}{UNSURE}"]
+        decimal = ', decimal = ","' if comma else ""
+        return [f"value = {{ column = {as_text(column)}, range = {ends}{decimal} }}{UNSURE}"]
     lines = [_is("value", column)]
     if role == "amount":
         lines.append("# Returns and corrections have no place among purchases:")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tastemill.sources.guess.sample import Sample
 from tastemill.sources.guess.values import (
     are_numbers,
+    are_stars,
     decimal_of,
     is_prose,
     time_format,
@@ -132,7 +133,9 @@ def roles_of(sample: Sample) -> Roles:
     give("price", PRICE, lambda v: are_numbers(v) or decimal_of(v) is not None)
     for role, words in VALUES.items():
         if not VALUES.keys() & found.keys():
-            give(role, words, are_numbers)
+            # Of amounts 1,234 may be thousands; nobody gives so many stars.
+            fits = are_stars if role == "stars" else are_numbers
+            give(role, words, fits)
     give("dwell_seconds", DWELL, are_numbers)
     give("type", TYPE, lambda v: 1 < len(set(v)) <= 12)
     give("query", QUERY)

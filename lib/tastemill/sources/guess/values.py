@@ -23,6 +23,7 @@ PATTERNS = {  # a pattern of Spark, and the same for Python
 }
 LIKELY_YEARS = (1990, 2040)
 MOST = 0.95
+COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def time_format(values: list[str]) -> str | None:
@@ -121,6 +122,21 @@ def most(tests: Iterable[object]) -> bool:
 def are_numbers(values: list[str]) -> bool:
     """Whether nearly all are."""
     return most(is_number(v) for v in values)
+
+
+def are_stars(values: list[str]) -> bool:
+    """Whether nearly all are numbers, of either decimal sign."""
+    return are_numbers(values) or have_comma(values)
+
+
+def have_comma(values: list[str]) -> bool:
+    """Whether nearly all are numbers, some with a comma before their decimals, as 4,5."""
+    return any(map(COMMA.fullmatch, values)) and are_numbers([as_number(v) for v in values])
+
+
+def as_number(text: str) -> str:
+    """With a point, where a comma stands before its decimals."""
+    return text.replace(",", ".") if COMMA.fullmatch(text) else text
 
 
 def is_prose(values: list[str]) -> bool:
