@@ -71,3 +71,15 @@ def test_ten_million_values_are_ranked_without_sorting_them_all(
     many = spark.range(10).selectExpr("id AS rows", "cast(id AS string) AS word")
     fit_vocabulary(many, {"word": F.col("word")}, at_most=3, min_rows=1).explain()
     assert "WindowGroupLimit" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_ten_million_different_values(spark: SparkSession) -> None:
+    often = F.when(F.col("id") % 200_000 == 7, 100 + F.col("id") / 200_000).otherwise(5)
+    items = spark.range(10_000_000, numPartitions=8).select(
+        F.concat(F.lit("value-"), "id").alias("brand"), often.cast("long").alias("rows")
+    )
+    fitted = fit_vocabulary(items, {"brand": F.col("brand")}, at_most=40, min_rows=5).collect()
+    found = {row["value"]: (row["index"], row["rows"]) for row in fitted}
+    # Fifty values stand out, the later ones more.
+    assert found == {f"value-{n * 200_000 + 7}": (51 - n, 100 + n) for n in range(10, 50)}
