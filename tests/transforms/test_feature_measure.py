@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tastemill.features.measure import drawn, summary, sums
+from tastemill.features.one_pass import as_vector
 from tastemill.features.tally import Layout, taken_apart, tally
 
 ROWS = 500
@@ -71,9 +72,9 @@ def test_two_hundred_features_take_one_pass(spark: SparkSession) -> None:
     wide = Layout(edges, sizes, np.array([1.0]), rows, same * 0, same, same)
     tracker, group = spark.sparkContext.statusTracker(), "two hundred features"
     spark.sparkContext.setJobGroup(group, group)
-    sent = sums(table, wide).collect()
+    sent = sums(table, wide).toArrow()
     spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
-    found = taken_apart(wide, _vector(sent, wide))
+    found = taken_apart(wide, as_vector(sent, sum(wide.parts)))
     assert len(found.counts) == 200
     assert all(counts.sum() == rows for counts in found.counts)
     assert found.counts[numbers].tolist() == [[rows / 2, 0], [0, rows / 2]]  # the label itself
@@ -84,13 +85,6 @@ def test_two_hundred_features_take_one_pass(spark: SparkSession) -> None:
         for stage in tracker.getJobInfo(job).stageIds
     ]
     assert sum(info.numTasks == 3 and info.numCompletedTasks == 3 for info in tasks if info) == 1
-
-
-def _vector(sent: list[Row], wide: Layout) -> np.ndarray:
-    whole = np.zeros(sum(wide.parts), dtype=np.int64)
-    for row in sent:
-        whole[row["place"]] = row["amount"]
-    return whole
 
 
 def test_summary(rows: DataFrame) -> None:
