@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import reduce
 
+import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -17,8 +18,10 @@ from tastemill.delta import Warehouse
 from tastemill.models import Model
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
-from tastemill.splits import is_past
+from tastemill.splits import is_past, pairs_of
 from tastemill.times import taken
+from tastemill.training.config import OF_IDS, SEQUENCES
+from tastemill.training.histories import histories
 
 SECTIONS = ("dataset", "split", "recommend")
 INPUTS = (
@@ -46,10 +49,16 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     seq = job.run_seq(warehouse, cfg)
 
     def lists_of(model: Model, after: ExitStack) -> DataFrame:
-        scorer = lists.scorer_of(model, lists.dense(_items(warehouse, model), num_items), pool)
+        if model.kind in (*SEQUENCES, *OF_IDS):
+            items = np.zeros((num_items, 1), dtype=np.float32)
+            past = events.where(is_past() & taken(cfg.dataset.positive_min))
+            told = _with_past(users, past, model, num_items)
+        else:
+            items = lists.dense(_items(warehouse, model), num_items)
+            told = _with_vectors(users, warehouse, model)
         made = recommend_top_k(
-            _with_vectors(users, warehouse, model),
-            scorer,
+            told,
+            lists.scorer_of(model, items, pool),
             cfg.recommend.top_k,
             eligible=pool.eligible,
             after=after,
@@ -77,9 +86,20 @@ def users_to_serve(warehouse: Warehouse, events: DataFrame, cfg: Config) -> Data
     if cfg.run.purpose == "backtest":
         later = events.where(~is_past() & taken(cfg.dataset.positive_min))
         index = index.join(later.select("user_idx").distinct(), "user_idx", "left_semi")
+        if cfg.recommend.candidates:
+            return _among_candidates(index, warehouse, cfg.recommend.candidates)
     if not cfg.dataset.exclude_seen:
         return index.withColumn("seen", F.lit(None).cast("array<int>"))
     return index.join(lists.seen_by_user(events.where(is_past()), cfg), "user_idx", "left")
+
+
+def _among_candidates(index: DataFrame, warehouse: Warehouse, file: str) -> DataFrame:
+    """Users who have candidates; all other items count as seen."""
+    items = warehouse.read(tables.ITEM_INDEX)
+    pairs = pairs_of(index.sparkSession, file).join(index, "user_id").join(items, "item_id")
+    everything = F.sequence(F.lit(0), F.lit(lists.num_items_of(items) - 1))
+    others = F.array_except(everything, F.collect_set("item_idx"))
+    return pairs.groupBy("user_id", "user_idx").agg(others.alias("seen"))
 
 
 def _items(warehouse: Warehouse, model: Model) -> DataFrame:
@@ -88,6 +108,15 @@ def _items(warehouse: Warehouse, model: Model) -> DataFrame:
         return warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
     profiles = warehouse.read(tables.ITEM_PROFILES, where=str(model.as_of.date()))
     return profiles.select(F.col("item_idx").alias("idx"), F.col("item_vector").alias("vector"))
+
+
+def _with_past(users: DataFrame, past: DataFrame, model: Model, num_items: int) -> DataFrame:
+    """Users with what they took; null for those who took nothing."""
+    if model.kind in SEQUENCES:
+        told = histories(past, int(model.params["max_length"]), num_items)
+    else:
+        told = past.select("user_idx", F.lit(1).alias("known")).distinct()
+    return users.join(told, "user_idx", "left")
 
 
 def _with_vectors(users: DataFrame, warehouse: Warehouse, model: Model) -> DataFrame:

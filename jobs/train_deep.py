@@ -6,15 +6,23 @@ cluster, read them and nothing else. Weights stay in a folder that the model's r
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tastemill import job, models, passes, tables
 from tastemill.config import paths
 from tastemill.config.load import Config
+from tastemill.delta import Warehouse
+from tastemill.splits import is_past
+from tastemill.times import taken
 
-SECTIONS = ("dataset", "deep")
-INPUTS = (tables.EXAMPLES, tables.USER_INDEX, tables.ITEM_INDEX)
+if TYPE_CHECKING:
+    from tastemill.training.feeds import Feeds
+
+SECTIONS = ("dataset", "split", "deep")
+INPUTS = (tables.EXAMPLES, tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.TRAINING_HISTORY,)
 
 
@@ -32,32 +40,70 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     from tastemill.training import fit  # noqa: PLC0415
 
     warehouse = job.open_warehouse(spark, cfg)
-    source = job.TableSlice(tables.EXAMPLES, cfg.run.purpose)
-    recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, [source])
-    recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(fit.PARAMS)))
-    feeds = fit.make_feeds(
-        warehouse.read(tables.EXAMPLES, where=cfg.run.purpose),
-        paths.artifacts(cfg) / "feeds",
-        {label: str(version) for label, version in recipe.versions.items()},
-        cfg.deep,
-    )
+    sources = _sources(cfg)
+    recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
+    names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
+    recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
+    objective = cfg.deep.objective_of(cfg.dataset.task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
+    feeds = _feeds(warehouse, cfg, recipe, objective, sizes[1])
     start = time.monotonic()
     result = fit.fit_network(
         spark,
         cfg.deep,
         feeds,
         (sizes[0], sizes[1]),
-        cfg.deep.loss(cfg.dataset.task),
+        objective,
         paths.artifacts(cfg) / "models" / recipe.model_id,
     )
     fitted = models.Fitted(
-        recipe, time.monotonic() - start, artifact=result.artifact, metrics=fit.last_epoch(result)
+        recipe, time.monotonic() - start, artifact=result.artifact, metrics=fit.figures_of(result)
     )
     history = fit.as_history(spark, recipe.model_id, result)
     warehouse.overwrite_slice(tables.TRAINING_HISTORY, history, recipe.model_id)
     saved = models.save(warehouse, [fitted])
-    return job.JobResult(feeds[0].rows, saved, f"{result.rows_per_second:,.0f} rows/s")
+    return job.JobResult(feeds.train.rows, saved, f"{result.rows_per_second:,.0f} rows/s")
+
+
+def _sources(cfg: Config) -> list[job.TableSlice]:
+    """What the rows of the feeds come from."""
+    examples = [job.TableSlice(tables.EXAMPLES, cfg.run.purpose)]
+    events = [job.TableSlice(t) for t in (tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)]
+    if cfg.deep.learns_from_events(cfg.dataset.task):
+        return events
+    return examples + events if cfg.deep.validate_epochs else examples
+
+
+def _examples(warehouse: Warehouse, cfg: Config, objective: str) -> DataFrame:
+    """All, or those of what was taken, where other items of a batch are the negatives."""
+    examples = warehouse.read(tables.EXAMPLES, where=cfg.run.purpose)
+    if objective != "in_batch_softmax":
+        return examples
+    least = cfg.dataset.positive_min if cfg.dataset.task == "rating" else 1.0
+    return examples.where((F.col("label") >= least) & (F.col("weight") > 0))
+
+
+def _feeds(
+    warehouse: Warehouse, cfg: Config, recipe: models.Recipe, objective: str, num_items: int
+) -> "Feeds":
+    from tastemill.training.feeds import FeedMaker  # noqa: PLC0415 - torch, as above
+
+    versions = {label: str(version) for label, version in recipe.versions.items()}
+    folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
+    maker = FeedMaker(folder, versions, cfg.deep, num_items, leave_out)
+    if cfg.deep.is_sequence:
+        return maker.of_histories(_taken(warehouse, cfg))
+    if cfg.deep.learns_from_events(cfg.dataset.task):
+        return maker.of_pairs(_taken(warehouse, cfg))
+    return maker.of_examples(
+        _examples(warehouse, cfg, objective), _taken(warehouse, cfg), objective
+    )
+
+
+def _taken(warehouse: Warehouse, cfg: Config) -> DataFrame:
+    """What users took before the cut."""
+    events = passes.numbered_events(warehouse, cfg, passes.times_of(warehouse, cfg))
+    return events.where(is_past() & taken(cfg.dataset.positive_min))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

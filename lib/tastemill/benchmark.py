@@ -1,11 +1,10 @@
 """Published figures and ours, side by side, from one run of the line under one protocol."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
@@ -16,43 +15,18 @@ from tastemill.collaborative.baselines import BaselinesConfig
 from tastemill.config.layers import place_settings
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.errors import UsageError, did_you_mean
+from tastemill.errors import UsageError
 from tastemill.evaluation.backtest import catalogue_items
 from tastemill.line.runner import Run
 from tastemill.line.stages import Plan
 from tastemill.passes import numbered_events, times_of
 from tastemill.progress import StageProgress
+from tastemill.protocols import Protocol, protocol_of
 from tastemill.session import build_session
 from tastemill.splits import is_past
 from tastemill.times import taken
 from tastemill.training.config import DeepConfig
 
-Figures = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """One way of judging, and what others reached under it."""
-
-    name: str
-    dataset: str
-    folder: str
-    source: str
-    published: Mapping[str, Figures]
-
-
-P1 = Protocol(
-    "P1",
-    dataset="movielens-1m",
-    folder="ml-1m",
-    source="sb-ai-lab/RePlay: MovieLens 1M, global time split, rating >= 3",
-    published={
-        "popularity": {"ndcg@10": 0.244, "hit@10": 0.645, "map@10": 0.157, "mrr@10": 0.390},
-        "als": {"ndcg@10": 0.265, "hit@10": 0.686, "map@10": 0.172, "mrr@10": 0.419},
-        "als_explicit": {"ndcg@10": 0.013, "hit@10": 0.093},
-    },
-)
-PROTOCOLS = {protocol.name: protocol for protocol in (P1,)}
 MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision")
 K = 10
 
@@ -67,7 +41,7 @@ def run_benchmark(
     """Run the line in a scratch warehouse and compare.
 
     Args:
-        name: P1.
+        name: P1, P2 or P5.
         data_root: holds one folder per data set.
         kinds: models to fit; none named means all.
         lists: folder for one Parquet file of lists per model.
@@ -93,21 +67,14 @@ def scratch_run(
 ) -> Iterator[Run]:
     """The line under a protocol, run as planned in a warehouse that goes away afterwards."""
     with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
-        place = place_settings(str(data_root / protocol.folder), scratch)
+        folder = data_root / protocol.folder
+        place = (*protocol.prepare(folder, Path(scratch)), *place_settings(str(folder), scratch))
         request = Request(protocol.dataset, benchmark=protocol.name, settings=(*settings, *place))
         cfg = load_config(request)
         with StageProgress() as progress:
             run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
             run.execute(plan(cfg))
         yield run
-
-
-def protocol_of(name: str) -> Protocol:
-    """The protocol of a name."""
-    if name not in PROTOCOLS:
-        fix = did_you_mean(name, PROTOCOLS)
-        raise UsageError(f"no protocol {name}", expected=", ".join(PROTOCOLS), fix=fix)
-    return PROTOCOLS[name]
 
 
 def _only(kinds: tuple[str, ...]) -> list[str]:
@@ -118,20 +85,25 @@ def _only(kinds: tuple[str, ...]) -> list[str]:
         "baselines.models": BaselinesConfig().models,
         "als.models": AlsConfig().models,
     }
-    networks = (DeepConfig().model,)
+    networks = get_args(DeepConfig.model_fields["model"].annotation)
     everything = {kind for group in known.values() for kind in group} | set(networks)
     if unknown := set(kinds) - everything:
         raise UsageError(
             "unknown model", expected=", ".join(sorted(everything)), found=", ".join(unknown)
         )
     wanted = {key: [kind for kind in group if kind in kinds] for key, group in known.items()}
-    enabled = any(kind in networks for kind in kinds)
-    return [*(f"{k}={v}" for k, v in wanted.items()), f"deep.enabled={str(enabled).lower()}"]
+    asked = [kind for kind in kinds if kind in networks]
+    if len(asked) > 1:
+        raise UsageError("one network at a time", expected=asked[0], found=", ".join(asked))
+    deep = [f"deep.model={asked[0]}", "deep.enabled=true"] if asked else ["deep.enabled=false"]
+    return [*(f"{k}={v}" for k, v in wanted.items()), *deep]
 
 
 def _plan(cfg: Config) -> Plan:
     """Profiles and examples are made only where a network needs them."""
-    needless = set() if cfg.deep.enabled else {"build_profiles", "build_examples", "train_deep"}
+    needless = set() if cfg.deep.enabled else {"train_deep"}
+    if not cfg.deep.enabled or cfg.deep.learns_from_events(cfg.dataset.task):
+        needless |= {"build_profiles", "build_examples"}
     needless |= set() if cfg.als.models else {"train_als"}
     return Plan(leave_out=frozenset(needless))
 

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from rich.progress import track
 
 from tastemill import console, tables
-from tastemill.benchmark import K, protocol_of, scratch_run
+from tastemill.benchmark import K, scratch_run
 from tastemill.collaborative.als import AlsConfig, fit_als, implicit_ratings
 from tastemill.config.load import Config
 from tastemill.config.paths import artifacts
@@ -28,6 +28,7 @@ from tastemill.evaluation.ranking import ranking_metrics
 from tastemill.examples import type_weight
 from tastemill.line.stages import Plan
 from tastemill.passes import numbered_events, times_of
+from tastemill.protocols import protocol_of
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
 from tastemill.splits import is_past, tuning

@@ -4,11 +4,16 @@
 model learn from what other people did after the event it is asked about.
 """
 
-from pyspark.sql import Column, DataFrame
+import hashlib
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
+from pyspark.sql.window import WindowSpec
 
 from tastemill.config import Purpose, SplitConfig
+from tastemill.host import spark_uri
 from tastemill.profiles.history import Moment
 from tastemill.times import ORDER, Times, taken
 
@@ -36,6 +41,8 @@ def with_split(
             part = _leave_one_out(positive_min)
         case "k_fold":
             part = _k_fold(split)
+        case "listed":
+            return _listed(events, split, positive_min)
     return events.withColumn("split", part)
 
 
@@ -49,6 +56,9 @@ def split_label(split: SplitConfig, times: Times, positive_min: float) -> str:
         case "k_fold":
             part = f"fold {split.fold} of {split.num_folds}, seed {split.seed}"
             return f"{part}, events before {times.as_of}"
+        case "listed":
+            pairs = hashlib.sha256(Path(split.file).read_bytes()).hexdigest()
+            return f"listed {pairs}, taken from {positive_min:g}, events before {times.as_of}"
 
 
 def judged_by(split: SplitConfig) -> str:
@@ -60,6 +70,8 @@ def judged_by(split: SplitConfig) -> str:
             return "the last thing each user took"
         case "k_fold":
             return f"part {split.fold + 1} of {split.num_folds} of the data"
+        case "listed":
+            return f"what {Path(split.file).name} names"
 
 
 def is_past() -> Column:
@@ -89,13 +101,37 @@ def _leave_one_out(positive_min: float) -> Column:
     the last to the test: no part sees what its user did later. Who took one thing only is left in
     train, who took two has no valid part.
     """
-    is_taken = taken(positive_min) & F.col("item_id").isNotNull()
     of_user = W.partitionBy("user_id")
+    is_test, is_valid = (_last_taken(of_user, positive_min, later) for later in (0, 1))
+    return F.when(is_test, "test").when(is_valid, "valid").otherwise("train")
+
+
+def _last_taken(of_user: WindowSpec, positive_min: float, later: int) -> Column:
+    """Whether an event is the last that was taken but so many, or came after it, up to the next."""
+    is_taken = taken(positive_min) & F.col("item_id").isNotNull()
     from_here = of_user.orderBy(*ORDER).rowsBetween(W.currentRow, W.unboundedFollowing)
     left, total = (F.count_if(is_taken).over(window) for window in (from_here, of_user))
-    is_test = (total > 1) & ((left == 0) | ((left == 1) & is_taken))
-    is_valid = (total > 2) & ((left == 1) | ((left == 2) & is_taken))
-    return F.when(is_test, "test").when(is_valid, "valid").otherwise("train")
+    return (total > later + 1) & ((left == later) | ((left == later + 1) & is_taken))
+
+
+def _listed(events: DataFrame, split: SplitConfig, positive_min: float) -> DataFrame:
+    """Pairs of a file are the test; the last of the rest that each user took is valid."""
+    listed = pairs_of(events.sparkSession, split.file).withColumn("_listed", F.lit(True))
+    told = events.join(F.broadcast(listed), ["user_id", "item_id"], "left")
+    is_test = F.col("_listed").isNotNull()
+    is_valid = _last_taken(W.partitionBy("user_id", is_test), positive_min, 0)
+    part = F.when(is_test, "test").when(is_valid, "valid").otherwise("train")
+    return told.withColumn("split", part).drop("_listed")
+
+
+def pairs_of(spark: SparkSession, file: str) -> DataFrame:
+    """(user_id, item_id) of a CSV with these columns."""
+    read = spark.read.options(header="true", enforceSchema="false", mode="FAILFAST")
+    return (
+        read.schema("user_id string, item_id string")
+        .csv(spark_uri(Path(file).absolute()))
+        .distinct()
+    )
 
 
 def _k_fold(split: SplitConfig) -> Column:

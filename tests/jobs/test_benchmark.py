@@ -1,5 +1,6 @@
 """The benchmark's figures against those of an independent judge, and the grid against leaks."""
 
+import gzip
 import random
 from collections import defaultdict
 from math import log2
@@ -69,6 +70,41 @@ def test_figures_are_those_of_the_lists(
         assert row["ndcg@10"] == pytest.approx(mean_ndcg(lists, relevant), abs=1e-6)
         low, high = row["ndcg@10_ci"]
         assert low < row["ndcg@10"] < high
+
+
+def test_one_item_among_listed_ones(
+    spark: SparkSession, ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    """P5: its files, in ids of their own, are what models are kept from and ranked by."""
+    write_ratings(tmp_path, ratings)
+    items = sorted(set(ratings.item), reverse=True)
+    place, draw = tmp_path / "ml-1m" / "ncf", random.Random(2)
+    place.mkdir()
+    own = {item: number for number, item in enumerate(items)}
+    pd.DataFrame(own.items(), columns=["MovieID", "ncf_item"]).to_csv(
+        place / "item_id_map.csv", index=False
+    )
+    wanted, candidates, tests, others = {}, {}, [], []
+    for user, rows in ratings.groupby("user"):
+        item = draw.choice(list(rows.item))
+        strange = [other for other in items if other not in set(rows.item)][:9]
+        wanted[user], candidates[user] = {item}, {item, *strange}
+        tests.append(f"{user - 1}\t{own[item]}\t5\t978300000\n")
+        told = "\t".join(str(own[other]) for other in strange)
+        others.append(f"({user - 1},{own[item]})\t{told}\n")
+    (place / "ml-1m.test.rating").write_text("".join(tests))
+    with gzip.open(place / "ml-1m.test.negative.gz", "wt") as file:
+        file.writelines(others)
+    small = ("deep.epochs=2", "deep.embedding_dim=4", "deep.hidden=[8]", "deep.num_processes=1")
+    models = ("popularity", "neumf")
+    result = run_benchmark("P5", tmp_path, models, tmp_path / "lists", small)
+    assert result["test_users"] == len(wanted)
+    assert {row["model"] for row in result["rows"]} == set(models)
+    for row in result["rows"]:
+        lists = pd.read_parquet(tmp_path / "lists" / f"{row['model']}.parquet")
+        shown = lists.astype({"user_id": int, "item_id": int}).groupby("user_id")["item_id"]
+        assert {user: set(rows) for user, rows in shown} == candidates
+        assert row["ndcg@10"] == pytest.approx(mean_ndcg(lists, wanted), abs=1e-6)
 
 
 def test_the_grid_never_sees_what_comes_after_the_cut(

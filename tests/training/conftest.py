@@ -10,9 +10,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tastemill.training.spec import FeedSpec
+from tastemill.training.spec import FeedColumn, FeedSpec
 
 MakeFeed = Callable[..., FeedSpec]
+
+
+@pytest.fixture(name="write_feed")
+def fixture_of_write_feed() -> Callable[..., FeedSpec]:
+    """Write one of any columns."""
+    return write_feed
+
+
+def write_feed(
+    folder: Path, parts: Sequence[pa.Table], columns: tuple[FeedColumn, ...], mean_label: float = 0
+) -> FeedSpec:
+    """A file of one row group for each part."""
+    folder.mkdir()
+    files, hashes = [], []
+    for number, part in enumerate(parts):
+        path = folder / f"part-{number:05d}.parquet"
+        pq.write_table(part, path)
+        files.append(path.name)
+        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    return FeedSpec(
+        folder=str(folder),
+        files=tuple(files),
+        row_groups=tuple((part.num_rows,) for part in parts),
+        sha256=tuple(hashes),
+        columns=columns,
+        mean_label=mean_label,
+    )
 
 
 @pytest.fixture
@@ -25,26 +52,20 @@ def make_feed(tmp_path: Path) -> MakeFeed:
     def make(
         sizes: Sequence[int], *, width: int = 2, name: str = "feed", users: int = 7
     ) -> FeedSpec:
-        folder = tmp_path / name
-        folder.mkdir()
-        files, hashes, start = [], [], 0
-        for number, size in enumerate(sizes):
-            path = folder / f"part-{number:05d}.parquet"
-            pq.write_table(_rows(np.arange(start, start + size), width, users), path)
-            files.append(path.name)
-            hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
-            start += size
-        return FeedSpec(
-            folder=str(folder),
-            files=tuple(files),
-            row_groups=tuple((size,) for size in sizes),
-            sha256=tuple(hashes),
-            user_width=width,
-            item_width=width,
-            max_user_idx=users - 1,
-            max_item_idx=10,
-            mean_label=3.0,
+        stops = np.cumsum(sizes)
+        parts = [
+            _rows(np.arange(stop - size, stop), width, users)
+            for size, stop in zip(sizes, stops, strict=True)
+        ]
+        columns = (
+            FeedColumn("user_idx", high=users - 1),
+            FeedColumn("item_idx", high=10),
+            FeedColumn("label"),
+            FeedColumn("weight"),
+            FeedColumn("user_vector", width),
+            FeedColumn("item_vector", width),
         )
+        return write_feed(tmp_path / name, parts, columns, mean_label=3.0)
 
     return make
 

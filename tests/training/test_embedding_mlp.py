@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tastemill.deep import embedding_mlp
+from tastemill.deep import perceptron
 from tastemill.deep.embedding_mlp import EmbeddingMLP, EmbeddingMLPConfig
-from tastemill.deep.losses import LOSSES
+from tastemill.deep.ids import finish
+from tastemill.deep.objectives import LogLoss, SquaredError
 from tastemill.deep.registry import build, load_network, save_network
 from tastemill.errors import TrainingError
 
@@ -32,58 +33,37 @@ def _batch(users: list[int], items: list[int]) -> dict[str, Tensor]:
 def test_three_linear_layers_give_one_score_per_row() -> None:
     network = _network()
     assert network(_batch([0, 4, 5], [0, 8, 9])).shape == (3,)
-    assert len(network.layers) == 3
-
-
-def test_empty_batch_gives_zero_gradients_everywhere() -> None:
-    network = _network()
-    LOSSES["mse"](network(_batch([], [])), torch.zeros(0), torch.zeros(0)).backward()
-    assert all(float(p.grad.abs().sum()) == 0.0 for p in network.parameters())
+    assert sum(isinstance(module, nn.Linear) for module in network.modules()) == 3
 
 
 @pytest.mark.parametrize("floats", [1, 10, 200, 500_000])
 def test_score_all_equals_forward(floats: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embedding_mlp.MAX_HIDDEN_FLOATS, "cpu", floats)
+    monkeypatch.setitem(perceptron.MAX_HIDDEN_FLOATS, "cpu", floats)
     network = _network(hidden=(6, 5)).eval()
-    users, user_vector = torch.tensor([4, 0, 5]), torch.randn(3, 3)
-    item_vectors = torch.randn(9, 2)
-    scores = network.score_all(users, user_vector, item_vectors)
-    some = torch.tensor([7, 0, 3])
-    of_some = network.score_all(users, user_vector, item_vectors[some], some)
-    torch.testing.assert_close(of_some, scores[:, some])
-    pairs = {
-        "user_idx": users.repeat_interleave(9),
-        "item_idx": torch.arange(9).repeat(3),
-        "user_vector": user_vector.repeat_interleave(9, dim=0),
-        "item_vector": item_vectors.repeat(3, 1),
-    }
-    torch.testing.assert_close(scores, network(pairs).view(3, 9))
-
-
-def test_ids_beyond_the_table_score_as_unknown() -> None:
-    network = _network().eval()
-    one, vectors = torch.randn(1, 3), torch.randn(9, 2)
-    far = network.score_all(torch.tensor([99]), one, vectors)
-    torch.testing.assert_close(far, network.score_all(torch.tensor([5]), one, vectors))
+    users = {"user_idx": torch.tensor([4, 0, 5]), "user_vector": torch.randn(3, 3)}
+    items = {"item_idx": torch.arange(9), "item_vector": torch.randn(9, 2)}
+    pairs = {name: values.repeat_interleave(9, dim=0) for name, values in users.items()}
+    pairs |= {name: torch.cat([values] * 3) for name, values in items.items()}
+    torch.testing.assert_close(network.score_all(users, items), network(pairs).view(3, 9))
 
 
 def test_rows_never_seen_take_the_unknown_row() -> None:
     network = _network(id_dropout=0.0)
     network(_batch([0, 2], [1, 1]))
-    before = network.user_embedding.weight.detach().clone()
-    network.finish_training()
-    after = network.user_embedding.weight
+    before = network.users.table.weight.detach().clone()
+    finish(network)
+    after = network.users.table.weight
     assert torch.equal(after[[0, 2]], before[[0, 2]])
     assert torch.equal(after[[1, 3, 4]], before[-1].expand(3, -1))
-    assert torch.equal(network.item_embedding.weight[8], network.item_embedding.weight[9])
+    assert torch.equal(network.items.table.weight[8], network.items.table.weight[9])
 
 
 def test_dropped_ids_train_the_unknown_row_only() -> None:
     network = _network(id_dropout=1.0)
     network(_batch([0, 1], [0, 1])).sum().backward()
-    moved = network.user_embedding.weight.grad.abs().sum(dim=1) > 0
+    moved = network.users.table.weight.grad.abs().sum(dim=1) > 0
     assert moved.tolist() == [False] * 5 + [True]
-    assert network.seen_users.tolist() == moved.tolist()
+    assert network.users.seen.tolist() == moved.tolist()
 
 
 def test_evaluation_drops_no_ids() -> None:
@@ -97,11 +77,17 @@ def test_output_bias_is_where_scores_begin() -> None:
 
 
 def test_losses_are_weighted_sums() -> None:
-    scores, label = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
-    weight = torch.tensor([2.0, 0.0])
-    assert float(LOSSES["mse"](scores, label, weight)) == 2.0
+    class Given(nn.Module):
+        inputs = ()
+
+        def forward(self, batch: dict[str, Tensor]) -> Tensor:
+            return torch.tensor([1.0, 0.0])
+
+    batch = {"label": torch.tensor([0.0, 1.0]), "weight": torch.tensor([2.0, 0.0])}
+    assert float(SquaredError(Given())(batch)) == 2.0
     # 2 × ln(1 + e)
-    assert float(LOSSES["bce"](scores, label, weight)) == pytest.approx(2.6265, abs=1e-4)
+    assert float(LogLoss(Given())(batch)) == pytest.approx(2.6265, abs=1e-4)
+    assert LogLoss(Given()).columns == ("label", "weight")
 
 
 def test_a_network_comes_back_from_its_folder(tmp_path: Path) -> None:

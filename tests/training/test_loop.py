@@ -23,6 +23,7 @@ from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
 from tastemill.training.worker import Status, StoppedError, read_statuses, train_and_report
 
 MakeFeed = Callable[..., FeedSpec]
+TOWERS = "in_batch_softmax"
 PARAMS = {"num_users": 7, "num_items": 11, "user_dim": 2, "item_dim": 2, "embedding_dim": 8}
 
 
@@ -71,7 +72,8 @@ def test_loss_falls_and_the_artifact_scores(spec: TrainSpec, feed: str) -> None:
     assert (result.epochs, result.world, result.device) == (12, 1, "cpu")
     assert result.rows_per_second > 0
     scores = load_network(result.artifact).score_all(
-        torch.tensor([0]), torch.tensor([[0.1, 0.2]]), torch.tensor([[0.1, 0.2]] * 11)
+        {"user_idx": torch.tensor([0]), "user_vector": torch.tensor([[0.1, 0.2]])},
+        {"item_idx": torch.arange(11), "item_vector": torch.tensor([[0.1, 0.2]] * 11)},
     )
     # Item 0 is worth 0 to user 0, item 2 is worth 2.
     assert float(scores[0, 2] - scores[0, 0]) > 1.0
@@ -79,7 +81,7 @@ def test_loss_falls_and_the_artifact_scores(spec: TrainSpec, feed: str) -> None:
 
 def test_cross_entropy_from_zero_and_one(spec: TrainSpec, make_feed: MakeFeed) -> None:
     feed = make_feed([1, 1], name="clicks", users=2)
-    result = train(replace(spec, train=feed, valid=None, loss="bce", epochs=40))
+    result = train(replace(spec, train=feed, valid=None, objective="bce", epochs=40))
     losses = _values(result, "train_loss")
     assert losses[-1] < 0.5 * losses[0]
     assert not _values(result, "train_rmse")
@@ -129,6 +131,35 @@ def test_a_checkpoint_of_another_architecture(spec: TrainSpec) -> None:
 def test_a_loss_that_is_no_number_names_epoch_and_step(spec: TrainSpec) -> None:
     with pytest.raises(TrainingError, match=r"the loss became (nan|inf) in epoch \d+, step \d+"):
         train(replace(spec, learning_rate=1e18, epochs=5))
+    (rows,) = Path(spec.checkpoint_dir).glob("bad-batch-rank-0.safetensors")
+    assert len(load_file(rows)["label"]) == 30  # 240 rows in 8 steps
+
+
+@pytest.mark.parametrize("parts", [3, 1000])
+def test_a_step_in_parts_is_the_same_step(spec: TrainSpec, parts: int) -> None:
+    params = json.dumps({**PARAMS, "id_dropout": 0.0})
+    one, two = (
+        _elsewhere(spec, name, params=params, epochs=1, accumulate=accumulate)
+        for name, accumulate in (("whole", 1), ("parts", parts))
+    )
+    assert _values(train(one), "train_loss") == pytest.approx(_values(train(two), "train_loss"))
+    first, second = (load_file(Path(s.artifact_dir) / "model.safetensors") for s in (one, two))
+    for key in first:
+        torch.testing.assert_close(first[key], second[key], rtol=1e-3, atol=1e-4)
+
+
+def test_long_gradients_are_shortened(spec: TrainSpec) -> None:
+    """So short that Adam's own scale is all there is to the first step, as without."""
+    free, short = _elsewhere(spec, "free"), _elsewhere(spec, "short", max_norm=1e-12)
+    losses = [_values(train(s), "train_loss") for s in (free, short)]
+    assert losses[1][-1] > losses[0][-1]
+
+
+def test_with_a_schedule_it_cannot_be_made_longer(spec: TrainSpec) -> None:
+    falling = replace(spec, decay="cosine", warmup=0.1)
+    train(falling)
+    with pytest.raises(TrainingError, match="expected: epochs = 4"):
+        train(replace(falling, epochs=4))
 
 
 def test_rows_of_weight_zero_teach_nothing(spec: TrainSpec, rating_feed: FeedSpec) -> None:
@@ -151,9 +182,14 @@ def test_a_feed_beyond_the_tables(spec: TrainSpec) -> None:
         train(replace(spec, params=narrow))
 
 
-def test_unknown_loss(spec: TrainSpec) -> None:
-    with pytest.raises(TrainingError, match="unknown loss"):
-        train(replace(spec, loss="hinge"))
+def test_unknown_objective(spec: TrainSpec) -> None:
+    with pytest.raises(TrainingError, match="unknown objective"):
+        train(replace(spec, objective="hinge"))
+
+
+def test_a_feed_without_what_the_objective_takes(spec: TrainSpec) -> None:
+    with pytest.raises(TrainingError, match="the feed lacks item_share"):
+        train(replace(spec, network="two_tower", params=json.dumps(PARAMS), objective=TOWERS))
 
 
 def test_every_rank_leaves_a_last_word(spec: TrainSpec, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tastemill.training import materialize as module
 from tastemill.training.feed import open_feed
 from tastemill.training.groups import Shard
 from tastemill.training.materialize import MANIFEST, materialize, read_feed
-from tastemill.training.spec import FeedSpec
+from tastemill.training.spec import PAIRS, FeedSpec
 
 SCHEMA = (
     "event_id long, user_idx long, item_idx long, label double, weight double,"
@@ -42,9 +42,10 @@ def test_a_feed_holds_the_rows_in_row_groups_for_every_process(
 ) -> None:
     spec = _write(_examples(spark), tmp_path / "feeds" / "k")
     assert (spec.rows, len(spec.group_rows), max(spec.group_rows)) == (20, 7, 3)
-    assert (spec.user_width, spec.item_width, spec.max_user_idx, spec.max_item_idx) == (2, 1, 4, 2)
+    assert [spec.column(name).width for name in ("user_vector", "item_vector")] == [2, 1]
+    assert [spec.column(name).high for name in ("user_idx", "item_idx")] == [4, 2]
     assert spec.mean_label == pytest.approx(1.5)
-    assert dict(spec.meta) == META
+    assert dict(spec.meta) == {**META, "columns": ",".join(PAIRS)}
     found = [
         (int(u), int(i), float(label))
         for batch in open_feed(spec, "petastorm", Shard(batch_size=8)).epoch(0)
@@ -179,4 +180,5 @@ def test_a_folder_with_a_pickle_in_its_metadata(spark: SparkSession, tmp_path: P
 def test_the_manifest_says_where_rows_come_from(spark: SparkSession, tmp_path: Path) -> None:
     _write(_examples(spark), tmp_path / "k", examples="7", code="abc")
     feed = json.loads((tmp_path / "k" / MANIFEST).read_text())["feed"]
-    assert feed["meta"] == [["code", "abc"], ["examples", "7"]]
+    columns = ["columns", ",".join(PAIRS)]
+    assert feed["meta"] == [["code", "abc"], columns, ["examples", "7"]]

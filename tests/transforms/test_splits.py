@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -98,6 +99,44 @@ def test_tuning_never_sees_the_test(spark: SparkSession) -> None:
     assert parts(parted) == {"a1": "train", "a2": "valid", "a3": "test", "a4": "train"}
     assert parts(parted.where(is_past())).keys() == {"a1", "a2", "a4"}
     assert parts(tuning(parted)) == {"a1": "train", "a2": "test", "a4": "train"}
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> SplitConfig:
+    """Of the rows below: a's third item, and two pairs that no event is of."""
+    file = tmp_path / "pairs.csv"
+    file.write_text("user_id,item_id\na,i2\na,i2\nz,i1\nb,i99\n")
+    return SplitConfig(by="listed", file=str(file))
+
+
+def test_listed_pairs_are_the_test(spark: SparkSession, listed: SplitConfig) -> None:
+    events = frame(
+        spark,
+        ("a1", 5.0, 1),
+        ("a2", 4.0, 2),
+        ("a3", 5.0, 3),  # listed
+        ("a4", 4.0, 4),  # the last of the rest
+        ("b1", 5.0, 1),
+        ("b2", 5.0, 2),
+        ("c1", 4.0, 1),  # alone
+    )
+    assert parts(with_split(events, listed, TIMES, "backtest", 3.0)) == {
+        **{"a1": "train", "a2": "train", "a3": "test", "a4": "valid"},
+        **{"b1": "train", "b2": "valid", "c1": "train"},
+    }
+
+
+def test_other_listed_pairs_are_another_split(listed: SplitConfig) -> None:
+    before = split_label(listed, TIMES, 3.0)
+    with Path(listed.file).open("a") as file:
+        file.write("b,i5\n")
+    assert split_label(listed, TIMES, 3.0) != before
+
+
+def test_a_split_by_listed_pairs_names_its_file() -> None:
+    for settings in ({"by": "listed"}, {"by": "time", "file": "pairs.csv"}):
+        with pytest.raises(ValidationError, match="names their file"):
+            SplitConfig.model_validate(settings)
 
 
 @pytest.mark.parametrize("by", ["leave_one_out", "k_fold"])

@@ -12,10 +12,10 @@ import pytest
 import typer.main
 
 from tastemill import completion, tables
-from tastemill.benchmark import PROTOCOLS
 from tastemill.cli import app
 from tastemill.config.load import known_datasets
 from tastemill.line.stages import ALONE, BACKTEST
+from tastemill.protocols import PROTOCOLS
 
 
 def commands(

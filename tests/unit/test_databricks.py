@@ -335,7 +335,7 @@ def test_there_a_feed_in_a_volume_is_kept_from_petastorms_converter() -> None:
 
     with pytest.raises(ValueError, match="DBFS"):
         _normalize_databricks_dbfs_url("file:///Volumes/main/taste/files/feeds/1", "DBFS")
-    feed = FeedSpec("/Volumes/main/taste/files/feeds/1", (), (), (), 1, 1, 1, 1, 0.0)
+    feed = FeedSpec("/Volumes/main/taste/files/feeds/1", (), (), (), (), 0.0)
     materialize._register(None, feed)  # asks no session
 
 

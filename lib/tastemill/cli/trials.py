@@ -12,7 +12,7 @@ from tastemill.errors import UsageError
 
 def benchmark(
     protocol: Annotated[
-        str, typer.Argument(help="P1: MovieLens 1M.", autocompletion=completion.protocols)
+        str, typer.Argument(help="P1, P2 or P5.", autocompletion=completion.protocols)
     ],
     data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets' folders.")],
     models: Annotated[str, typer.Option(help="Comma-separated kinds; all by default.")] = "",

@@ -65,17 +65,28 @@ class DatasetConfig(Section):
 class SplitConfig(Section):
     """What a backtest is judged by: the newest events, unless told otherwise."""
 
-    by: Literal["time", "leave_one_out", "k_fold"] = Field(
-        "time", description="Newest events, each user's last, or a random part are the test."
+    by: Literal["time", "leave_one_out", "k_fold", "listed"] = Field(
+        "time",
+        description="Newest events, each user's last, a random part, or listed pairs are the test.",
     )
     test_fraction: float = Field(0.2, gt=0, lt=1, description="By time: share of events in test.")
     valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the rest in valid.")
     num_folds: int = Field(5, ge=2, description="By k-fold: number of parts.")
     fold: int = Field(0, ge=0, description="By k-fold: the part that is the test, from 0.")
     seed: int = Field(1, ge=0, description="By k-fold: of the hash that makes the parts.")
+    file: str = Field(
+        "",
+        description="By listed: CSV of user_id and item_id, with a header: the test.",
+    )
 
     @model_validator(mode="after")
     def _fold_exists(self) -> "SplitConfig":
         if self.fold >= self.num_folds:
             raise ValueError(f"fold must be below num_folds = {self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_file(self) -> "SplitConfig":
+        if (self.by == "listed") != bool(self.file):
+            raise ValueError("a split by listed pairs names their file, and no other split does")
         return self

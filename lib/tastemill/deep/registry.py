@@ -10,11 +10,28 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tastemill.deep.dcn import DCN, DCNConfig
+from tastemill.deep.dlrm import DLRM
 from tastemill.deep.embedding_mlp import EmbeddingMLP, EmbeddingMLPConfig
+from tastemill.deep.feature_input import FeaturesConfig
+from tastemill.deep.neural_cf import GMFConfig, MLPConfig, NeuMFConfig, NeuralCF
+from tastemill.deep.sequence import ESASRecConfig, HSTUConfig, SASRecConfig, SequenceNetwork
+from tastemill.deep.two_tower import TwoTower, TwoTowerConfig
+from tastemill.deep.wide_deep import WideDeep
 from tastemill.errors import TrainingError
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "embedding_mlp": (EmbeddingMLPConfig, EmbeddingMLP),
+    "gmf": (GMFConfig, NeuralCF),
+    "mlp": (MLPConfig, NeuralCF),
+    "neumf": (NeuMFConfig, NeuralCF),
+    "two_tower": (TwoTowerConfig, TwoTower),
+    "wide_deep": (FeaturesConfig, WideDeep),
+    "dcn": (DCNConfig, DCN),
+    "dlrm": (FeaturesConfig, DLRM),
+    "sasrec": (SASRecConfig, SequenceNetwork),
+    "esasrec": (ESASRecConfig, SequenceNetwork),
+    "hstu": (HSTUConfig, SequenceNetwork),
 }
 
 

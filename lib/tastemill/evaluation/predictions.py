@@ -5,7 +5,8 @@ from pyspark.sql import functions as F
 
 from tastemill.models import Model
 
-NETWORKS = ("embedding_mlp",)
+# Networks whose scores are stars or log-odds; those of others only have an order.
+NETWORKS = ("embedding_mlp", "gmf", "mlp", "neumf")
 RATING_KINDS = ("bias", "als_explicit", *NETWORKS)
 
 

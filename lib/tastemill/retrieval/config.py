@@ -15,4 +15,9 @@ class RecommendConfig(Section):
     seen: Literal["any", "taken"] = Field(
         "any", description="What lists leave out: whatever the user met, or only what was taken."
     )
+    candidates: str = Field(
+        "",
+        description="CSV of user_id and item_id, with a header: in a backtest lists are chosen "
+        "among these alone, for these users alone, whatever they met. For published protocols.",
+    )
     top_k: int = Field(100, ge=1, description="Length of a list.")

@@ -14,6 +14,7 @@ from tastemill.config.load import Config
 from tastemill.models import Model
 from tastemill.retrieval.scorers import FactorScorer, Scorer, StaticScorer
 from tastemill.times import taken
+from tastemill.training.config import OF_IDS, SEQUENCES
 
 FALLBACK = "popularity"  # what users without a history are shown
 FACTORIZATIONS = ("als", "als_explicit")
@@ -24,7 +25,9 @@ REASONS: Mapping[str, str] = {
     "bias": "rated above the average",
     "als": "taken by people with a taste like yours",
     "als_explicit": "rated well by people with a taste like yours",
-    "embedding_mlp": "fits your profile and the item's",
+    **dict.fromkeys(("embedding_mlp", "two_tower"), "fits your profile and the item's"),
+    **dict.fromkeys(SEQUENCES, "follows what you took last"),
+    **dict.fromkeys(OF_IDS, "taken by people with a taste like yours"),
 }
 
 
@@ -82,9 +85,16 @@ def scorer_of(model: Model, items: NDArray[np.float32], pool: Catalogue) -> Scor
         pool: gives users without a history their order.
     """
     if model.artifact is not None:
-        from tastemill.retrieval.networks import NetworkScorer  # noqa: PLC0415 - torch is an extra
+        from tastemill.retrieval import networks  # noqa: PLC0415 - torch is an extra
 
-        return NetworkScorer(model.artifact, np.nan_to_num(items), pool.popularity)
+        columns: tuple[str, ...] = networks.BY_PROFILE
+        if model.kind in SEQUENCES:
+            columns = networks.BY_HISTORY
+        elif model.kind in OF_IDS:
+            columns = networks.BY_ID
+        return networks.NetworkScorer(
+            model.artifact, np.nan_to_num(items), pool.popularity, columns=columns
+        )
     if model.kind in FACTORIZATIONS:
         return factor_scorer(items, pool)
     return StaticScorer(np.nan_to_num(items[:, 0]) + _barred(items))

@@ -15,6 +15,8 @@ from tastemill.deep.registry import load_network
 from tastemill.retrieval.scorers import Columns
 from tastemill.retrieval.topk import FloatArray
 
+# By `known`: null for users of whom a network of ids learned nothing.
+BY_PROFILE, BY_HISTORY, BY_ID = ("user_idx", "user_vector"), ("history",), ("user_idx", "known")
 PAIR_COLUMNS = ("user_idx", "item_idx", "user_vector", "item_vector")
 
 
@@ -24,11 +26,10 @@ class NetworkScorer:
     Args:
         artifact: folder of model.json and model.safetensors, on a file system all workers see.
         item_vectors: `(m, Pi)` profile vectors, a row for each item.
-        fallback: `(m,)` scores for users without a profile, who have no history.
+        fallback: `(m,)` scores for users of whom a column is null, who have no history.
         items: `(m,)` which items of the network these are; all of it by default.
+        columns: what it takes of users.
     """
-
-    columns: tuple[str, ...] = ("user_idx", "user_vector")
 
     def __init__(
         self,
@@ -36,8 +37,9 @@ class NetworkScorer:
         item_vectors: NDArray[np.float32],
         fallback: NDArray[np.float32],
         items: NDArray[np.int64] | None = None,
+        columns: tuple[str, ...] = BY_PROFILE,
     ) -> None:
-        self.artifact = artifact
+        self.artifact, self.columns = artifact, columns
         self.fallback = fallback
         self.item_vectors = item_vectors
         self.num_items = len(item_vectors)
@@ -45,16 +47,17 @@ class NetworkScorer:
 
     def score(self, columns: Columns) -> FloatArray:
         """Scores `(n, m)`; see `Scorer`."""
-        vectors = columns["user_vector"]
-        missing = np.isnan(vectors).any(axis=1)
+        told = columns[self.columns[-1]]
+        told = told.reshape(len(told), -1)
+        missing = (np.isnan(told) if told.dtype.kind == "f" else told < 0).any(axis=1)
         if missing.all():
-            return np.tile(self.fallback, (len(vectors), 1))
-        scores = network(self.artifact).score_all(
-            torch.from_numpy(columns["user_idx"].astype(np.int64)),
-            torch.from_numpy(np.nan_to_num(vectors)),
-            torch.from_numpy(self.item_vectors),
-            torch.from_numpy(self.items),
-        )
+            return np.tile(self.fallback, (len(told), 1))
+        users = {name: _filled(columns[name]) for name in self.columns}
+        items = {
+            "item_idx": torch.from_numpy(self.items),
+            "item_vector": torch.from_numpy(self.item_vectors),
+        }
+        scores = network(self.artifact).score_all(users, items)
         known: FloatArray = scores.numpy()
         known[missing] = self.fallback
         return known
@@ -62,7 +65,14 @@ class NetworkScorer:
     def of_items(self, items: NDArray[np.int64]) -> "NetworkScorer":
         """See `Scorer`."""
         parts = self.item_vectors[items], self.fallback[items], self.items[items]
-        return NetworkScorer(self.artifact, *parts)
+        return NetworkScorer(self.artifact, *parts, columns=self.columns)
+
+
+def _filled(values: NDArray[Any]) -> torch.Tensor:
+    """As tensors, with something in the rows of nulls, whose scores are replaced."""
+    if values.dtype.kind == "f":
+        return torch.from_numpy(np.nan_to_num(values))
+    return torch.from_numpy(np.where(values < 0, 0, values).astype(np.int64))
 
 
 @lru_cache(maxsize=2)

@@ -20,12 +20,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tastemill.errors import TrainingError
-from tastemill.training.spec import digest
+from tastemill.training.spec import History, digest
 
 KEEP = 2
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-
-History = list[tuple[int, str, float]]
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,16 @@ class Checkpoint:
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Put weights and optimizer state back."""
-        network.load_state_dict(load_file(self.folder / WEIGHTS))
+        self.restore_weights(network)
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in load_file(self.folder / OPTIMIZER).items():
             index, name = key.split(".", 1)
             state.setdefault(int(index), {})[name] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": self.groups})
+
+    def restore_weights(self, network: nn.Module) -> None:
+        """Put the weights back."""
+        network.load_state_dict(load_file(self.folder / WEIGHTS))
 
 
 def save(
@@ -63,10 +65,20 @@ def save(
     *,
     history: History,
     identity: Mapping[str, Any],
+    best: int | None = None,
 ) -> None:
-    """Write the checkpoint of the history's last epoch; the oldest beyond `KEEP` go."""
+    """Write the checkpoint of the history's last epoch; the oldest beyond `KEEP` go.
+
+    Args:
+        root: Of all checkpoints of a training.
+        network: Its weights.
+        optimizer: Its state.
+        history: Metrics of all epochs so far.
+        identity: `TrainSpec.identity`.
+        best: An epoch that is kept however old it is.
+    """
     epoch = history[-1][0]
-    place = root / f"epoch-{epoch:05d}"
+    place = root / _name(epoch)
     part = root / f".{place.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -87,7 +99,8 @@ def save(
     part.rename(place)
     _name_latest(root, place)
     for old in sorted(root.glob("epoch-*"))[:-KEEP]:
-        shutil.rmtree(old)
+        if best is None or old.name != _name(best):
+            shutil.rmtree(old)
 
 
 def latest(root: Path) -> Checkpoint | None:
@@ -96,6 +109,21 @@ def latest(root: Path) -> Checkpoint | None:
         if checkpoint := _read(folder):
             return checkpoint
     return None
+
+
+def of_epoch(root: Path, epoch: int) -> Checkpoint:
+    """The checkpoint of an epoch.
+
+    Raises:
+        TrainingError: It isn't there, or isn't whole.
+    """
+    found = _read(root / _name(epoch))
+    if found is None:
+        raise TrainingError(
+            f"no whole checkpoint of epoch {epoch} in {root}",
+            fix="remove the checkpoints and train again",
+        )
+    return found
 
 
 def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
@@ -115,6 +143,10 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
             found=", ".join(f"{n} = {checkpoint.identity.get(n)}" for n in differing),
             fix="give the training a folder of its own, or remove the old checkpoints",
         )
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch:05d}"
 
 
 def _read(folder: Path) -> Checkpoint | None:

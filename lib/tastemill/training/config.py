@@ -1,16 +1,30 @@
 """Settings of train_deep."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tastemill.config import Section
+
+SEQUENCES = ("sasrec", "esasrec", "hstu")
+OF_IDS = ("gmf", "mlp", "neumf")  # which know users and items by their numbers alone
+DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
+PAIR_NEGATIVES = 4
 
 
 class DeepConfig(Section):
     """The network, how it is fitted, and with how many processes."""
 
-    model: Literal["embedding_mlp"] = Field("embedding_mlp", description="The network.")
+    model: Literal[
+        "embedding_mlp", "gmf", "mlp", "neumf", "two_tower", "sasrec", "esasrec", "hstu"
+    ] = Field("embedding_mlp", description="The network.")
+    objective: Literal["auto", "mse", "bce", "sampled_bce", "bpr"] = Field(
+        "auto",
+        description="What it learns: stars (mse), what was taken among the examples (bce), or, of "
+        "gmf, mlp and neumf, what was taken against items that each step draws (sampled_bce, bpr). "
+        "By default stars in rating tasks, else sampled_bce where there is a choice. Two towers "
+        "and sequences have objectives of their own.",
+    )
     enabled: bool = Field(True, description="Whether a run trains it in the backtest.")
     embedding_dim: int = Field(32, ge=1, description="Length of user and item embeddings.")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="Widths of hidden layers.")
@@ -23,9 +37,28 @@ class DeepConfig(Section):
         description="Keep the valid split out of training and measure on it after every epoch: "
         "for choosing parameters; a final fit learns from everything before the cut.",
     )
+    validate_users: int = Field(
+        2000, ge=1, description="Users whose lists are judged after every epoch, then."
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        description="Epochs without a higher NDCG@10 on validation that end the training; the "
+        "network keeps the weights of its best epoch. 0 trains all epochs.",
+    )
     batch_size: int = Field(4096, ge=1, description="Rows of a step, over all processes.")
     learning_rate: float = Field(0.002, gt=0, description="Of Adam.")
     weight_decay: float = Field(0.0, ge=0, description="Of Adam.")
+    warmup: float = Field(
+        0.0, ge=0, le=1, description="Share of all steps in which the learning rate rises."
+    )
+    decay: Literal["none", "cosine"] = Field(
+        "none", description="Whether the learning rate falls to 0 afterwards, as a cosine does."
+    )
+    max_norm: float = Field(0.0, ge=0, description="Longer gradients are shortened; 0 for none.")
+    accumulate: int = Field(
+        1, ge=1, description="Parts of a step's rows, one after another, where memory is short."
+    )
     seed: int = Field(1, ge=1, description="Of weights, dropout and order.")
     feed: Literal["petastorm", "pyarrow"] = Field("petastorm", description="Reader of the rows.")
     num_processes: int = Field(2, ge=1, description="Training processes.")
@@ -41,9 +74,67 @@ class DeepConfig(Section):
         "cluster counts as too small.",
     )
 
-    def loss(self, task: str) -> str:
-        """Squared error on stars, cross-entropy on taken or not."""
-        return "mse" if task == "rating" else "bce"
+    temperature: float = Field(
+        0.1, gt=0, description="two_tower: scores are cosines divided by it."
+    )
+    max_length: int = Field(100, ge=1, description="Sequences: items that a network looks back.")
+    num_blocks: int = Field(2, ge=1, description="Sequences: blocks, one after another.")
+    num_heads: int = Field(1, ge=1, description="Sequences: heads of a block.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Sequences: numbers hidden in training.")
+    batch_users: int = Field(
+        128, ge=1, description="Sequences: users of a step, over all processes."
+    )
+    negatives: int = Field(
+        0,
+        ge=0,
+        description="Sequences: items drawn at each step, of which the next one is to be told; 0 "
+        "for the whole catalogue. Of gmf, mlp and neumf: items drawn for each row; 0 for four.",
+    )
+
+    @model_validator(mode="after")
+    def _has_something_to_wait_for(self) -> Self:
+        if self.patience and not self.validate_epochs:
+            raise ValueError("patience goes by validation: set validate_epochs too")
+        return self
+
+    @model_validator(mode="after")
+    def _has_that_objective(self) -> Self:
+        if self.objective in DRAWING and self.model not in OF_IDS:
+            raise ValueError(f"{self.objective} is of {', '.join(OF_IDS)}")
+        if self.objective != "auto" and (self.is_sequence or self.model == "two_tower"):
+            raise ValueError(f"{self.model} has an objective of its own: leave it at auto")
+        return self
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the network learns from what users took in order, instead of from examples."""
+        return self.model in SEQUENCES
+
+    def learns_from_events(self, task: str) -> bool:
+        """Whether what users took is all that it needs, without examples and profiles."""
+        return self.is_sequence or self.objective_of(task) in DRAWING
+
+    @property
+    def drawn(self) -> int:
+        """Items that a step draws, for all rows together or for each."""
+        return self.negatives or (PAIR_NEGATIVES if self.model in OF_IDS else 0)
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows of the feed."""
+        return self.batch_users if self.is_sequence else self.batch_size
+
+    def objective_of(self, task: str) -> str:
+        """A key of `deep.objectives.OBJECTIVES`."""
+        if self.is_sequence:
+            return "sampled_softmax" if self.negatives else "softmax"
+        if self.model == "two_tower":
+            return "in_batch_softmax"
+        if self.objective != "auto":
+            return self.objective
+        if task == "rating":
+            return "mse"
+        return "sampled_bce" if self.model in OF_IDS else "bce"
 
     def network(self) -> dict[str, Any]:
         """The parameters that the network itself takes, without the sizes of the data."""
@@ -51,4 +142,9 @@ class DeepConfig(Section):
             "embedding_dim": self.embedding_dim,
             "hidden": list(self.hidden),
             "id_dropout": self.id_dropout,
+            **({} if self.is_sequence else {"temperature": self.temperature}),
+            "max_length": self.max_length,
+            "num_blocks": self.num_blocks,
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
         }

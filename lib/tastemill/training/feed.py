@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tastemill.errors import FeedError
 from tastemill.training.groups import READERS, Columns, GroupReader, Shard
-from tastemill.training.spec import COLUMNS, INDEX_COLUMNS, VECTOR_COLUMNS, FeedSpec
+from tastemill.training.spec import FeedSpec
 
 Batch = dict[str, Tensor]
 
@@ -35,7 +35,7 @@ class BatchSource(Protocol):
     """Rows of this shard."""
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The shard's batches, `steps` of them: ids int64, the rest float32."""
+        """The shard's batches, `steps` of them: indices int64, the rest float32."""
         ...
 
 
@@ -106,17 +106,15 @@ class _Feed:
 
     def _typed(self, group: Columns) -> Columns:
         """Ids as int64, the rest as float32; another shape or type than the manifest's raises."""
-        for name in INDEX_COLUMNS:
-            if not np.issubdtype(group[name].dtype, np.integer):
-                raise FeedError(f"{name} holds nulls", expected="int", found=str(group[name].dtype))
-        widths = (self._spec.user_width, self._spec.item_width)
-        for name, width in zip(VECTOR_COLUMNS, widths, strict=True):
-            if group[name].shape != (_length(group), width):
-                raise FeedError(f"{name}: expected width {width}, found {group[name].shape}")
-        return {
-            name: group[name].astype(np.int64 if name in INDEX_COLUMNS else np.float32, copy=False)
-            for name in COLUMNS
-        }
+        typed, rows = {}, _length(group)
+        for column in self._spec.columns:
+            name, values = column.name, group[column.name]
+            if column.is_index and not np.issubdtype(values.dtype, np.integer):
+                raise FeedError(f"{name} holds nulls", expected="int", found=str(values.dtype))
+            if values.shape != column.shape(rows):
+                raise FeedError(f"{name}: expected width {column.width}, found {values.shape}")
+            typed[name] = values.astype(np.int64 if column.is_index else np.float32, copy=False)
+        return typed
 
     def _counted(self, blocks: Iterator[Columns]) -> Iterator[Columns]:
         """The blocks; at the end their rows must be the manifest's, or rows were lost."""
@@ -179,7 +177,7 @@ def _cut(block: Columns, start: int, stop: int) -> Columns:
 
 
 def _length(block: Columns) -> int:
-    return len(block["label"])
+    return len(next(iter(block.values())))
 
 
 def _as_tensors(batch: Columns) -> Batch:

@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
+from tastemill.deep.registry import NETWORKS
 from tastemill.errors import FeedError
 from tastemill.tables import TRAINING_HISTORY
 from tastemill.training.config import DeepConfig
+from tastemill.training.feeds import Feeds
 from tastemill.training.launch import LaunchConfig, launch
-from tastemill.training.materialize import materialize
-from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec, digest
+from tastemill.training.ranking import best_epoch
+from tastemill.training.spec import TrainResult, TrainSpec
 
 GPU: Mapping[str, Any] = {"auto": "auto", "yes": True, "no": False}
-ORDER = ("event_id", "n")
 # What a network is, and not where or how fast it is fitted.
 PARAMS = (
     "embedding_dim",
@@ -27,38 +28,26 @@ PARAMS = (
     "learning_rate",
     "weight_decay",
     "feed",
+    "objective",
+    "negatives",
+    "accumulate",
+    "warmup",
+    "decay",
+    "max_norm",
     "validate_epochs",
+    "validate_users",
+    "patience",
     "num_processes",
 )
-
-
-def make_feeds(
-    examples: DataFrame, folder: Path, meta: Mapping[str, str], cfg: DeepConfig
-) -> tuple[FeedSpec, FeedSpec | None]:
-    """The rows to learn from and, where asked for, those kept back to validate on."""
-
-    def feed(*splits: str) -> FeedSpec:
-        named = {**meta, "splits": ",".join(splits)}
-        return materialize(
-            examples.where(F.col("split").isin(*splits)),
-            str(folder / digest(named)[:16]),
-            num_processes=cfg.num_processes,
-            meta=named,
-            order_by=ORDER,
-        )
-
-    # In production nothing is kept back: it has no valid split.
-    if cfg.validate_epochs and not examples.where("split = 'valid'").isEmpty():
-        return feed("train"), feed("valid")
-    return feed("train", "valid"), None
+OF_SEQUENCES = ("max_length", "num_blocks", "num_heads", "dropout", "batch_users")
 
 
 def fit_network(
     spark: SparkSession,
     cfg: DeepConfig,
-    feeds: tuple[FeedSpec, FeedSpec | None],
+    feeds: Feeds,
     sizes: tuple[int, int],
-    loss: str,
+    objective: str,
     folder: Path,
 ) -> TrainResult:
     """Train the configured network.
@@ -66,39 +55,53 @@ def fit_network(
     Args:
         spark: the session that starts the processes.
         cfg: network, optimizer, processes.
-        feeds: rows to learn from and to validate on.
+        feeds: what it reads.
         sizes: users and items of the indexes.
-        loss: `mse` or `bce`.
+        objective: what it is trained for.
         folder: where the network and its checkpoints go.
     """
-    train, valid = feeds
-    if train.max_user_idx >= sizes[0] or train.max_item_idx >= sizes[1]:
+    train = feeds.train
+    highs = tuple(train.column(name).high for name in ("user_idx", "item_idx"))
+    if highs[0] >= sizes[0] or highs[1] >= sizes[1]:
         raise FeedError(
             "the feed holds an index beyond the vocabulary",
             expected=f"users below {sizes[0]}, items below {sizes[1]}",
-            found=f"{train.max_user_idx} and {train.max_item_idx}",
+            found=f"{highs[0]} and {highs[1]}",
             fix="run build_examples again",
         )
-    network = {
+    known = {
         **cfg.network(),
         "num_users": sizes[0],
         "num_items": sizes[1],
-        "user_dim": train.user_width,
-        "item_dim": train.item_width,
-        "output_bias": train.mean_label if loss == "mse" else 0.0,
+        "user_dim": train.column("user_vector").width,
+        "item_dim": train.column("item_vector").width,
+        "output_bias": train.mean_label if objective == "mse" else 0.0,
+    }
+    network = {
+        field.name: known[field.name]
+        for field in fields(NETWORKS[cfg.model][0])
+        if field.name in known
     }
     spec = TrainSpec(
         train=train,
-        valid=valid,
+        valid=feeds.valid,
+        users=feeds.users,
+        items=feeds.items,
         checkpoint_dir=str(folder / "checkpoints"),
         artifact_dir=str(folder / "network"),
         network=cfg.model,
         params=json.dumps(network),
-        loss=loss,
+        objective=objective,
+        negatives=cfg.drawn,
         epochs=cfg.epochs,
-        batch_size=cfg.batch_size,
+        batch_size=cfg.rows_per_step,
         learning_rate=cfg.learning_rate,
         weight_decay=cfg.weight_decay,
+        accumulate=cfg.accumulate,
+        warmup=cfg.warmup,
+        decay=cfg.decay,
+        max_norm=cfg.max_norm,
+        patience=cfg.patience,
         seed=cfg.seed,
         num_threads=cfg.num_threads,
         timeout_s=cfg.timeout_seconds,
@@ -121,8 +124,10 @@ def as_history(spark: SparkSession, model_id: str, result: TrainResult) -> DataF
     return spark.createDataFrame(rows, TRAINING_HISTORY.schema)
 
 
-def last_epoch(result: TrainResult) -> dict[str, float]:
-    """The figures of the last epoch, and the speed of all."""
-    newest = max(epoch for epoch, _, _ in result.history)
-    figures = {metric: value for epoch, metric, value in result.history if epoch == newest}
-    return {**figures, "rows_per_second": result.rows_per_second}
+def figures_of(result: TrainResult) -> dict[str, float]:
+    """The figures of the epoch whose weights the network has, and the speed of all."""
+    history = list(result.history)
+    best = best_epoch(history)
+    kept = history[-1][0] if best is None else best
+    figures = {metric: value for epoch, metric, value in history if epoch == kept}
+    return {**figures, "epoch": float(kept), "rows_per_second": result.rows_per_second}

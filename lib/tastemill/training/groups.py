@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tastemill.errors import FeedError
-from tastemill.training.spec import COLUMNS, FeedSpec
+from tastemill.training.spec import FeedSpec
 
 # Petastorm uses an interface of pyarrow that is marked as old, several times per file.
 warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
@@ -47,6 +47,7 @@ GroupReader = Callable[[FeedSpec, Shard, int], Iterator[Columns]]
 
 def _arrow_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]:
     """The shard's row groups by plain pyarrow."""
+    names = [column.name for column in spec.columns]
     places = [
         (name, group)
         for name, groups in zip(spec.files, spec.row_groups, strict=True)
@@ -56,8 +57,8 @@ def _arrow_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]
         np.random.default_rng((shard.seed, epoch, shard.rank, 1)).shuffle(places)
     for name, group in places:
         with pq.ParquetFile(Path(spec.folder) / name) as file:
-            table = file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
-        yield {column: _as_numpy(table.column(column)) for column in COLUMNS}
+            table = file.read_row_group(group, columns=names, use_threads=False)
+        yield {column: _as_numpy(table.column(column)) for column in names}
 
 
 def _as_numpy(column: pa.ChunkedArray) -> Values:
@@ -85,7 +86,7 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
     with _in_a_uri(spec.folder) as folder:
         reader = make_batch_reader(
             [f"file://{folder}/{name}" for name in spec.files],
-            schema_fields=[f"^{name}$" for name in COLUMNS],
+            schema_fields=[f"^{column.name}$" for column in spec.columns],
             reader_pool_type="dummy",
             num_epochs=None,
             shuffle_row_groups=shard.shuffle,

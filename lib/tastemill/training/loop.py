@@ -13,17 +13,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tastemill.deep.losses import LOSSES, Loss
+from tastemill.deep.ids import finish
+from tastemill.deep.objectives import OBJECTIVES, Objective
 from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
+from tastemill.training.checks import check_columns, check_tables
 from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
+from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, items_of
 from tastemill.training.ranks import Ranks, joined
-from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
+from tastemill.training.schedule import learning_rate
+from tastemill.training.spec import History, TrainResult, TrainSpec
+
+RANKED_AT_ONCE = 256  # users over all ranks, each with a score for every item
 
 
 def train(spec: TrainSpec) -> TrainResult:
@@ -46,10 +53,10 @@ def _trained(spec: TrainSpec, ranks: Ranks) -> TrainResult:
     """Every epoch that is left; a function, so that nothing of it outlives the process group."""
     run = _start(spec, ranks)
     began, first = time.perf_counter(), run.next_epoch
-    for epoch in range(first, spec.epochs):
-        run.epoch(epoch)
+    while run.next_epoch < spec.epochs and not is_over(run.history, spec.patience):
+        run.epoch(run.next_epoch)
     seconds = time.perf_counter() - began
-    rows = spec.train.rows * (spec.epochs - first)
+    rows = spec.train.rows * (run.next_epoch - first)
     return run.finish(rows / seconds if rows > 0 else 0.0)
 
 
@@ -59,13 +66,18 @@ class _Run:
 
     spec: TrainSpec
     ranks: Ranks
-    network: nn.Module
+    objective: Objective
     parallel: nn.Module
     optimizer: torch.optim.Optimizer
-    loss: Loss
     train_feed: BatchSource
     valid_feed: BatchSource | None
-    history: checkpoints.History
+    ranking: Ranking | None
+    history: History
+
+    @property
+    def network(self) -> nn.Module:
+        network: nn.Module = self.objective.network
+        return network
 
     @property
     def next_epoch(self) -> int:
@@ -81,6 +93,8 @@ class _Run:
         self._note(epoch, "train", totals)
         if self.valid_feed is not None:
             self._note(epoch, "valid", self._measure(self.valid_feed))
+        if self.ranking is not None:
+            self._rank(epoch, self.ranking)
         rate = self.spec.train.rows / seconds
         self.history.append((epoch, "examples_per_second", rate))
         self.history.append((epoch, "input_wait_share", waited / seconds))
@@ -88,11 +102,13 @@ class _Run:
         trip(self.spec.faults, **self._where(epoch), at="epoch_end")
 
     def finish(self, rows_per_second: float) -> TrainResult:
-        """Leave the artifact and agree on the result."""
-        finish = getattr(self.network, "finish_training", None)
-        if finish is not None:
-            finish()
+        """Leave the artifact, of the best epoch where that is known, and agree on the result."""
+        best = best_epoch(self.history)
         if self.ranks.rank == 0:
+            if best is not None and best != self.next_epoch - 1:
+                folder = Path(self.spec.checkpoint_dir)
+                checkpoints.of_epoch(folder, best).restore_weights(self.network)
+            finish(self.network)
             save_network(self.spec.artifact_dir, self.spec.network, self.network)
         return self.ranks.first(
             TrainResult(
@@ -122,41 +138,72 @@ class _Run:
     def _step(self, batch: Batch, epoch: int, step: int) -> Tensor:
         """One step of the optimizer; (loss sum, weight sum) of this rank's rows."""
         batch = self._to_device(batch)
-        own = batch["weight"].sum()
+        own = self.objective.weight(batch)
         total = own.clone()
         pending = self.ranks.sum_begun(total)
-        loss = self.loss(self.parallel(batch), batch["label"], batch["weight"])
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"the loss became {value} in epoch {epoch}, step {step}, rank {self.ranks.rank}",
-                fix="lower the learning rate, or look for extreme labels and vectors",
-            )
-        if pending is not None:
-            pending.wait()
         self.optimizer.zero_grad(set_to_none=True)
-        # Gradients are averaged over ranks, so the sum of a rank counts `world` times.
-        (loss * (self.ranks.world / total.clamp_min(1e-12))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        parts, value = _parts(batch, self.spec.accumulate), 0.0
+        for place, part in enumerate(parts):
+            with self.ranks.alone(self.parallel, wanted=place + 1 < len(parts)):
+                loss: Tensor = self.parallel(part)
+                value += float(loss.detach())
+                if not np.isfinite(value):
+                    raise self._not_a_number(value, batch, epoch, step)
+                if pending is not None:
+                    pending.wait()
+                # Gradients are averaged over ranks, so the sum of a rank counts `world` times.
+                (loss * (self.ranks.world / total.clamp_min(1e-12))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if self.spec.max_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.max_norm)
+        self._set_rate(epoch * self.train_feed.steps + step)
         self.optimizer.step()
         return torch.tensor([value, float(own)], dtype=torch.float64)
+
+    def _set_rate(self, step: int) -> None:
+        """Follows from the step alone, so that a resumed training goes on with it."""
+        spec, steps = self.spec, self.spec.epochs * self.train_feed.steps
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(
+                spec.learning_rate, step, steps, warmup=spec.warmup, decay=spec.decay
+            )
+
+    def _not_a_number(self, value: float, batch: Batch, epoch: int, step: int) -> TrainingError:
+        """What stops the training; the rows that did it lie beside the checkpoints."""
+        rank = self.ranks.rank
+        rows = Path(self.spec.checkpoint_dir) / f"bad-batch-rank-{rank}.safetensors"
+        rows.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: values.cpu().contiguous() for name, values in batch.items()}, rows)
+        return TrainingError(
+            f"the loss became {value} in epoch {epoch}, step {step}, rank {rank}",
+            found=f"the rows are in {rows}",
+            fix="lower the learning rate, or look for extreme labels, weights and vectors",
+        )
 
     @torch.no_grad()
     def _measure(self, feed: BatchSource) -> Tensor:
         """(loss sum, weight sum) of this rank's rows, in evaluation mode."""
-        self.network.eval()
+        self.objective.eval()
         totals = torch.zeros(2, dtype=torch.float64)
         for batch in feed.epoch(0):
             moved = self._to_device(batch)
-            loss = self.loss(self.network(moved), moved["label"], moved["weight"])
-            totals += torch.tensor([float(loss), float(moved["weight"].sum())])
+            totals += torch.stack((self.objective(moved), self.objective.weight(moved))).cpu()
         return totals
+
+    @torch.no_grad()
+    def _rank(self, epoch: int, ranking: Ranking) -> None:
+        """Add what lists of the whole catalogue are worth to the history."""
+        self.objective.eval()
+        totals = self.ranks.sum(ranking.measure(self.network).to(self.ranks.device))
+        ndcg, hits, users = totals.tolist()
+        if users:
+            self.history += [(epoch, NDCG, ndcg / users), (epoch, HIT, hits / users)]
 
     def _note(self, epoch: int, part: str, totals: Tensor) -> None:
         """Add a part's mean loss over all ranks to the history."""
         loss_sum, weight_sum = self.ranks.sum(totals.to(self.ranks.device)).tolist()
         mean = loss_sum / weight_sum if weight_sum else float("nan")
         self.history.append((epoch, f"{part}_loss", mean))
-        if self.spec.loss == "mse":
+        if self.spec.objective == "mse":
             self.history.append((epoch, f"{part}_rmse", mean**0.5))
 
     def _save(self) -> None:
@@ -167,6 +214,7 @@ class _Run:
                 self.optimizer,
                 history=self.history,
                 identity=self.spec.identity(),
+                best=best_epoch(self.history),
             )
 
     def _to_device(self, batch: Batch) -> Batch:
@@ -180,15 +228,18 @@ class _Run:
 
 def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     """Everything a training needs, put back to its newest checkpoint."""
-    if spec.loss not in LOSSES:
-        raise TrainingError("unknown loss", expected=" or ".join(LOSSES), found=spec.loss)
+    if spec.objective not in OBJECTIVES:
+        known = " or ".join(OBJECTIVES)
+        raise TrainingError("unknown objective", expected=known, found=spec.objective)
     _seed(spec.seed, 0, 0)
     network = build(spec.network, json.loads(spec.params)).to(ranks.device)
-    _check_tables(spec, network)
+    objective = OBJECTIVES[spec.objective](network, spec.negatives)
+    check_columns(spec, objective)
+    check_tables(spec, network)
     optimizer = torch.optim.Adam(
         network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
     )
-    history: checkpoints.History = []
+    history: History = []
     if found := checkpoints.latest(Path(spec.checkpoint_dir)):
         checkpoints.check_identity(found, spec.identity())
         found.restore(network, optimizer)
@@ -199,14 +250,31 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     return _Run(
         spec=spec,
         ranks=ranks,
-        network=network,
-        parallel=ranks.wrap(network),
+        objective=objective,
+        parallel=ranks.wrap(objective),
         optimizer=optimizer,
-        loss=LOSSES[spec.loss],
         train_feed=open_feed(spec.train, spec.feed, shard),
         valid_feed=open_feed(spec.valid, spec.feed, plain) if spec.valid else None,
+        ranking=_ranking(spec, network, plain) if spec.users else None,
         history=history,
     )
+
+
+def _ranking(spec: TrainSpec, network: nn.Module, shard: Shard) -> Ranking:
+    """The users that this rank asks for lists, and all items."""
+    assert spec.users is not None
+    num_items: int = network.config.num_items  # type: ignore[assignment, union-attr]  # of every network that knows items
+    users = open_feed(spec.users, spec.feed, replace(shard, batch_size=RANKED_AT_ONCE))
+    return Ranking(users, items_of(spec.items, num_items, spec.feed))
+
+
+def _parts(batch: Batch, wanted: int) -> list[Batch]:
+    """The rows in so many parts, or fewer; one at least."""
+    if wanted == 1:
+        return [batch]
+    chunks = {name: values.chunk(wanted) for name, values in batch.items()}
+    number = len(next(iter(chunks.values())))
+    return [{name: values[i] for name, values in chunks.items()} for i in range(number)]
 
 
 def _agree(ranks: Ranks, progress: int) -> None:
@@ -220,33 +288,6 @@ def _agree(ranks: Ranks, progress: int) -> None:
             f"rank {ranks.rank} finds another checkpoint than rank 0",
             fix="put checkpoint_dir on a file system that all processes share",
         )
-
-
-def _check_tables(spec: TrainSpec, network: nn.Module) -> None:
-    """Refuse a feed that doesn't fit the network, before an index error deep in a worker."""
-    config = getattr(network, "config", None)
-    for feed in (spec.train, spec.valid):
-        if feed is not None:
-            _refuse_unfit(feed, config)
-
-
-def _refuse_unfit(feed: FeedSpec, config: object) -> None:
-    facts = {
-        "num_users": feed.max_user_idx,
-        "num_items": feed.max_item_idx,
-        "user_dim": feed.user_width,
-        "item_dim": feed.item_width,
-    }
-    for name, found in facts.items():
-        expected = getattr(config, name, found)
-        # The row one past the last id is the unknown one, which a feed may name.
-        fits = found <= expected if name.startswith("num_") else found == expected
-        if not fits:
-            raise TrainingError(
-                f"the feed doesn't fit the network's {name}",
-                expected=str(expected),
-                found=f"{found} in {feed.folder}",
-            )
 
 
 def _seed(seed: int, epoch: int, rank: int) -> None:

@@ -23,10 +23,13 @@ from tastemill.errors import FeedError
 from tastemill.host import on_databricks, spark_uri
 from tastemill.training.feed import refuse_pickles
 from tastemill.training.spec import (
-    COLUMNS,
     FLOAT_COLUMNS,
+    GAPS,
     INDEX_COLUMNS,
+    INDICES_COLUMNS,
+    PAIRS,
     VECTOR_COLUMNS,
+    FeedColumn,
     FeedSpec,
     digest,
     feed_from_json,
@@ -45,6 +48,7 @@ _TYPES: dict[str, T.DataType] = {
     **dict.fromkeys(INDEX_COLUMNS, T.IntegerType()),
     **dict.fromkeys(FLOAT_COLUMNS, T.FloatType()),
     **dict.fromkeys(VECTOR_COLUMNS, _FLOATS),
+    **dict.fromkeys(INDICES_COLUMNS, T.ArrayType(T.IntegerType())),
 }
 
 
@@ -54,15 +58,18 @@ def materialize(
     *,
     num_processes: int,
     meta: Mapping[str, str],
+    columns: tuple[str, ...] = PAIRS,
     order_by: tuple[str, ...] = (),
 ) -> FeedSpec:
     """Write a feed, or take the one that is there.
 
     Args:
-        examples: Rows with `COLUMNS`; vectors of one length per column, no null, NaN or infinity.
+        examples: Rows with the columns; lists of one length per column, no null, NaN or infinity
+            but in `GAPS`.
         folder: The feed's own folder, on a file system that all processes share.
         num_processes: Training processes that will share the feed.
         meta: Where the rows come from (table versions); a feed with another is written anew.
+        columns: What the training takes, of those that `spec` names.
         order_by: Columns that identify a row; by default the feed's own columns. They decide its
             place, so that the order tells nothing about time or user.
 
@@ -74,13 +81,14 @@ def materialize(
     """
     place = Path(folder).absolute()
     spec = read_feed(place)
-    if spec is None or dict(spec.meta) != dict(meta) or len(spec.group_rows) < num_processes:
-        rows = _as_feed(examples, order_by)
-        facts = _check(rows)
+    meta = {**meta, "columns": ",".join(columns)}
+    if spec is None or dict(spec.meta) != meta or len(spec.group_rows) < num_processes:
+        rows = _as_feed(examples, columns, order_by)
+        facts = _check(rows, columns)
         part = place.with_name(f".{place.name}.part-{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
-        _write(rows, part, facts["rows"], num_processes)
-        _write_manifest(part, facts, meta)
+        _write(rows, columns, part, facts["rows"], num_processes)
+        _write_manifest(part, facts, columns, meta)
         _swap(part, place)
         spec = read_feed(place)
         assert spec is not None
@@ -101,40 +109,47 @@ def read_feed(folder: Path) -> FeedSpec | None:
     return spec if whole else None
 
 
-def _as_feed(examples: DataFrame, order_by: tuple[str, ...]) -> DataFrame:
+def _as_feed(examples: DataFrame, columns: tuple[str, ...], order_by: tuple[str, ...]) -> DataFrame:
     """The feed's columns in their types, and what orders the rows: a hash, then its columns."""
-    if missing := [name for name in (*COLUMNS, *order_by) if name not in examples.columns]:
-        raise FeedError(f"examples lack {', '.join(missing)}", expected=", ".join(COLUMNS))
-    keys = order_by or COLUMNS
-    casts = [F.col(name).cast(_TYPES[name]).alias(name) for name in COLUMNS]
+    if missing := [name for name in (*columns, *order_by) if name not in examples.columns]:
+        raise FeedError(f"examples lack {', '.join(missing)}", expected=", ".join(columns))
+    keys = order_by or columns
+    casts = [F.col(name).cast(_TYPES[name]).alias(name) for name in columns]
     places = [F.col(key).alias(f"place_{i}") for i, key in enumerate(keys)]
     return examples.select(*casts, F.xxhash64(*keys).alias("place"), *places)
 
 
-def _check(rows: DataFrame) -> Row:
+def _check(rows: DataFrame, columns: tuple[str, ...]) -> Row:
     """One pass: counts of what mustn't be, and the numbers of the manifest.
 
     Checked after the cast to float32, where a large double has become infinite.
     """
-    bad = [F.count_if(test).alias(f"{name}: {what}") for name, what, test in _tests()]
+    bad = [F.count_if(test).alias(f"{name}: {what}") for name, what, test in _tests(columns)]
     widths = [
         make(F.size(name)).alias(f"{kind}_{name}")
-        for name in VECTOR_COLUMNS
+        for name in _lists(columns)
         for kind, make in (("min", F.min), ("max", F.max))
     ]
-    mean = F.try_divide(
-        _exact_sum(F.col("label").cast("double") * F.col("weight")), _exact_sum(F.col("weight"))
-    )
-    facts = rows.select(
-        F.count("*").alias("rows"),
-        *(F.max(name).alias(f"max_{name}") for name in INDEX_COLUMNS),
-        mean.cast("double").alias("mean_label"),
-        *widths,
-        *bad,
-    ).first()
+    highs = [
+        F.max(F.array_max(name) if name in INDICES_COLUMNS else F.col(name)).alias(f"high_{name}")
+        for name in columns
+        if name in (*INDEX_COLUMNS, *INDICES_COLUMNS)
+    ]
+    measured = [F.count("*").alias("rows"), *highs, *widths, *bad]
+    if "weight" in columns:
+        weights = _exact_sum(F.col("weight"))
+        measured.append(weights.alias("weights"))
+        if "label" in columns:
+            labels = _exact_sum(F.col("label").cast("double") * F.col("weight"))
+            measured.append(F.try_divide(labels, weights).cast("double").alias("mean_label"))
+    facts = rows.select(*measured).first()
     assert facts is not None
-    _refuse(facts)
+    _refuse(facts, columns)
     return facts
+
+
+def _lists(columns: tuple[str, ...]) -> list[str]:
+    return [name for name in columns if isinstance(_TYPES[name], T.ArrayType)]
 
 
 def _exact_sum(value: Column) -> Column:
@@ -143,14 +158,22 @@ def _exact_sum(value: Column) -> Column:
     return F.sum(F.when(~_not_finite(millionths), millionths).cast("decimal(28,0)"))
 
 
-def _tests() -> list[tuple[str, str, Column]]:
+def _tests(columns: tuple[str, ...]) -> list[tuple[str, str, Column]]:
     """(column, what is wrong, test) of each check."""
-    tests = [(name, "null", F.col(name).isNull()) for name in COLUMNS]
-    tests += [(name, "negative", F.col(name) < 0) for name in (*INDEX_COLUMNS, "weight")]
-    tests += [(name, "NaN or infinite", _not_finite(F.col(name))) for name in FLOAT_COLUMNS]
-    for name in VECTOR_COLUMNS:
-        tests.append((name, "null inside", F.exists(name, lambda x: x.isNull())))
-        tests.append((name, "NaN or infinite inside", F.exists(name, _not_finite)))
+    tests = []
+    for name in columns:
+        column = F.col(name)
+        tests.append((name, "null", column.isNull()))
+        if name in (*INDEX_COLUMNS, "weight"):
+            tests.append((name, "negative", column < 0))
+        if name in FLOAT_COLUMNS:
+            tests.append((name, "NaN or infinite", _not_finite(column)))
+        if name in _lists(columns) and name not in GAPS:
+            tests.append((name, "null inside", F.exists(name, lambda x: x.isNull())))
+        if name in INDICES_COLUMNS:
+            tests.append((name, "negative inside", F.exists(name, lambda x: x < 0)))
+        if name in VECTOR_COLUMNS and name not in GAPS:
+            tests.append((name, "NaN or infinite inside", F.exists(name, _not_finite)))
     return tests
 
 
@@ -158,13 +181,13 @@ def _not_finite(value: Column) -> Column:
     return F.coalesce(F.isnan(value) | (F.abs(value) == float("inf")), F.lit(False))
 
 
-def _refuse(facts: Row) -> None:
+def _refuse(facts: Row, columns: tuple[str, ...]) -> None:
     if facts["rows"] == 0:
         raise FeedError("no examples to train on", expected="at least one row", found="none")
     counts = {name: n for name, n in facts.asDict().items() if ": " in name and n}
     if bad := [f"{name} in {count} rows" for name, count in counts.items()]:
         raise FeedError("examples hold values no network can learn from", found="; ".join(bad))
-    for name in VECTOR_COLUMNS:
+    for name in _lists(columns):
         shortest, longest = facts[f"min_{name}"], facts[f"max_{name}"]
         if shortest != longest:
             raise FeedError(
@@ -172,11 +195,13 @@ def _refuse(facts: Row) -> None:
                 expected="one length",
                 found=f"{shortest} to {longest}",
             )
-    if facts["mean_label"] is None:
+    if "weight" in columns and not facts["weights"]:
         raise FeedError("weight: the weights sum to zero")
 
 
-def _write(rows: DataFrame, part: Path, count: int, num_processes: int) -> None:
+def _write(
+    rows: DataFrame, columns: tuple[str, ...], part: Path, count: int, num_processes: int
+) -> None:
     """Parquet files named by their number, several for each process."""
     groups = 4 * num_processes
     if count <= SMALL_ROWS:
@@ -184,7 +209,7 @@ def _write(rows: DataFrame, part: Path, count: int, num_processes: int) -> None:
     else:
         spread, limit = rows.repartition(groups, "place"), GROUP_ROWS
     places = [name for name in rows.columns if name.startswith("place")]
-    spread.sortWithinPartitions(*places, *COLUMNS).select(*COLUMNS).write.option(
+    spread.sortWithinPartitions(*places, *columns).select(*columns).write.option(
         "compression", "snappy"
     ).option("maxRecordsPerFile", limit).parquet(spark_uri(part))
     written = sorted(part.glob("part-*.parquet"))
@@ -195,7 +220,9 @@ def _write(rows: DataFrame, part: Path, count: int, num_processes: int) -> None:
             path.unlink()
 
 
-def _write_manifest(part: Path, facts: Row, meta: Mapping[str, str]) -> None:
+def _write_manifest(
+    part: Path, facts: Row, columns: tuple[str, ...], meta: Mapping[str, str]
+) -> None:
     """The manifest, last of the files: a folder without it isn't a feed."""
     files = sorted(path.name for path in part.glob("part-*.parquet"))
     footers = {name: pq.read_metadata(part / name) for name in files}
@@ -208,11 +235,8 @@ def _write_manifest(part: Path, facts: Row, meta: Mapping[str, str]) -> None:
             for f in files
         ),
         sha256=tuple(hashlib.sha256((part / name).read_bytes()).hexdigest() for name in files),
-        user_width=facts["max_user_vector"],
-        item_width=facts["max_item_vector"],
-        max_user_idx=facts["max_user_idx"],
-        max_item_idx=facts["max_item_idx"],
-        mean_label=facts["mean_label"],
+        columns=tuple(_described(name, facts.asDict()) for name in columns),
+        mean_label=facts.asDict().get("mean_label") or 0.0,
         meta=tuple(sorted(meta.items())),
     )
     if spec.rows != facts["rows"]:
@@ -228,6 +252,10 @@ def _write_manifest(part: Path, facts: Row, meta: Mapping[str, str]) -> None:
         json.dump(manifest, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _described(name: str, facts: dict[str, int]) -> FeedColumn:
+    return FeedColumn(name, facts.get(f"max_{name}", 0), facts.get(f"high_{name}", -1))
 
 
 def _swap(part: Path, place: Path) -> None:

@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -55,6 +55,12 @@ class Ranks:
         if self.world == 1:
             return network
         return DistributedDataParallel(network, broadcast_buffers=False)
+
+    def alone(self, parallel: nn.Module, *, wanted: bool) -> AbstractContextManager[None]:
+        """Where wanted, gradients stay this rank's own inside, to be summed up with later ones."""
+        if wanted and isinstance(parallel, DistributedDataParallel):
+            return parallel.no_sync()
+        return nullcontext()
 
     def first(self, value: T) -> T:
         """Rank 0's value, on every rank; returns when all ranks have come this far."""

@@ -5,10 +5,39 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-FLOAT_COLUMNS = ("label", "weight")
+# What a feed may hold, by the form of its columns: (n,) or (n, width), int64 or float32.
 INDEX_COLUMNS = ("user_idx", "item_idx")
-VECTOR_COLUMNS = ("user_vector", "item_vector")
-COLUMNS = (*INDEX_COLUMNS, *FLOAT_COLUMNS, *VECTOR_COLUMNS)
+FLOAT_COLUMNS = ("label", "weight", "item_share")
+VECTOR_COLUMNS = ("user_vector", "item_vector", "numeric")
+INDICES_COLUMNS = ("categorical", "history", "seen", "held")
+GAPS = ("numeric",)  # null and NaN stand for what isn't known
+History = list[tuple[int, str, float]]  # (epoch, metric, value)
+PAIRS = ("user_idx", "item_idx", "label", "weight", "user_vector", "item_vector")
+
+
+@dataclass(frozen=True)
+class FeedColumn:
+    """A column of a feed.
+
+    Attributes:
+        name: One of those above.
+        width: Length of its lists; 0 for a scalar.
+        high: Its largest index; -1 where it holds no indices.
+    """
+
+    name: str
+    width: int = 0
+    high: int = -1
+
+    @property
+    def is_index(self) -> bool:
+        """Whether its values are int64."""
+        return self.name in (*INDEX_COLUMNS, *INDICES_COLUMNS)
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Of so many rows."""
+        is_list = self.name in (*VECTOR_COLUMNS, *INDICES_COLUMNS)
+        return (rows, self.width) if is_list else (rows,)
 
 
 @dataclass(frozen=True)
@@ -20,11 +49,8 @@ class FeedSpec:
         files: File names, sorted.
         row_groups: Rows of each row group, per file.
         sha256: Hash of each file.
-        user_width: Length of user_vector (Pu).
-        item_width: Length of item_vector (Pi).
-        max_user_idx: Largest user_idx, for a check against the network's tables.
-        max_item_idx: Largest item_idx.
-        mean_label: Weighted mean of label.
+        columns: What it holds.
+        mean_label: Weighted mean of label; 0 without one.
         meta: Where the rows come from, as (key, value) pairs: table versions and the like.
     """
 
@@ -32,10 +58,7 @@ class FeedSpec:
     files: tuple[str, ...]
     row_groups: tuple[tuple[int, ...], ...]
     sha256: tuple[str, ...]
-    user_width: int
-    item_width: int
-    max_user_idx: int
-    max_item_idx: int
+    columns: tuple[FeedColumn, ...]
     mean_label: float
     meta: tuple[tuple[str, str], ...] = ()
 
@@ -49,9 +72,19 @@ class FeedSpec:
         """All rows."""
         return sum(self.group_rows)
 
+    def column(self, name: str) -> FeedColumn:
+        """A column that may be missing: without width and indices then."""
+        return next((each for each in self.columns if each.name == name), FeedColumn(name))
+
     def shard_rows(self, rank: int, world: int) -> int:
         """Rows of a rank's shard: row groups go to ranks in turn (index modulo world)."""
         return sum(self.group_rows[rank::world])
+
+
+_OF_IDENTITY = (
+    *("network", "objective", "negatives", "batch_size", "accumulate", "seed"),
+    *("learning_rate", "weight_decay", "warmup", "decay", "max_norm"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +97,17 @@ class TrainSpec:
         artifact_dir: Where rank 0 leaves model.json and model.safetensors.
         network: A kind of `tastemill.deep.registry`.
         params: The network's parameters as JSON.
-        valid: Rows for the validation metrics, or none.
-        loss: `mse` or `bce`.
+        valid: Rows for the validation loss, or none.
+        users: Users to rank the catalogue for after every epoch, or none.
+        items: What the network takes of items beside their index, for the same.
+        objective: A key of `tastemill.deep.objectives`.
+        negatives: Items that `sampled_softmax` draws at each step.
         batch_size: Rows of one step over all ranks together.
+        accumulate: Parts that a rank cuts its rows of a step into, one after another.
+        warmup: Share of all steps in which the learning rate rises.
+        decay: `cosine` lets it fall to 0 afterwards; else `none`.
+        max_norm: Longest gradient, longer ones are shortened; 0 for any.
+        patience: Epochs without a higher NDCG that end a training; 0 for none.
         timeout_s: How long a rank waits for the others before it gives up.
         feed: `petastorm` or `pyarrow`.
         use_gpu: Use CUDA where the process sees a device.
@@ -81,11 +122,19 @@ class TrainSpec:
     network: str
     params: str
     valid: FeedSpec | None = None
-    loss: str = "mse"
+    users: FeedSpec | None = None
+    items: FeedSpec | None = None
+    objective: str = "mse"
+    negatives: int = 0
     epochs: int = 5
     batch_size: int = 4096
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    accumulate: int = 1
+    warmup: float = 0.0
+    decay: str = "none"
+    max_norm: float = 0.0
+    patience: int = 0
     seed: int = 1
     num_threads: int = 1
     timeout_s: int = 300
@@ -99,10 +148,12 @@ class TrainSpec:
     def identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to be carried on with.
 
-        The number of epochs is not in it: a finished training can be made longer.
+        The number of epochs is not in it, unless the learning rate goes by it: a finished
+        training can be made longer.
         """
-        names = ("network", "loss", "batch_size", "learning_rate", "weight_decay", "seed")
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in _OF_IDENTITY}
+        if self.warmup or self.decay != "none":
+            values["epochs"] = self.epochs
         values |= {f"params.{k}": v for k, v in json.loads(self.params).items()}
         return values | {
             "feed": self.feed,
@@ -147,10 +198,7 @@ def feed_from_json(folder: str, values: dict[str, Any]) -> FeedSpec:
         files=tuple(values["files"]),
         row_groups=tuple(tuple(groups) for groups in values["row_groups"]),
         sha256=tuple(values["sha256"]),
-        user_width=values["user_width"],
-        item_width=values["item_width"],
-        max_user_idx=values["max_user_idx"],
-        max_item_idx=values["max_item_idx"],
+        columns=tuple(FeedColumn(**column) for column in values["columns"]),
         mean_label=values["mean_label"],
         meta=tuple((k, v) for k, v in values["meta"]),
     )

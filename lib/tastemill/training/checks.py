@@ -1,0 +1,48 @@
+"""Whether feed, objective and network fit together, before an index error deep in a worker."""
+
+from torch import nn
+
+from tastemill.deep.objectives import Objective
+from tastemill.errors import TrainingError
+from tastemill.training.spec import FeedSpec, TrainSpec
+
+
+def check_columns(spec: TrainSpec, objective: Objective) -> None:
+    """Refuse a feed that lacks what network and objective take."""
+    for feed in filter(None, (spec.train, spec.valid)):
+        found = [column.name for column in feed.columns]
+        if missing := [name for name in objective.columns if name not in found]:
+            raise TrainingError(
+                f"the feed lacks {', '.join(missing)}",
+                expected=f"what {spec.network} takes for {spec.objective}",
+                found=f"{', '.join(found)} in {feed.folder}",
+            )
+
+
+def check_tables(spec: TrainSpec, network: nn.Module) -> None:
+    """Refuse a feed that doesn't fit the network."""
+    config = getattr(network, "config", None)
+    for feed in (spec.train, spec.valid):
+        if feed is not None:
+            _refuse_unfit(feed, config)
+
+
+def _refuse_unfit(feed: FeedSpec, config: object) -> None:
+    # The row one past the last id is the unknown one, which a feed may name.
+    most = {
+        "num_users": feed.column("user_idx").high,
+        "num_items": max(feed.column("item_idx").high, feed.column("history").high),
+    }
+    exactly = {
+        "user_dim": feed.column("user_vector").width,
+        "item_dim": feed.column("item_vector").width,
+        "num_numbers": feed.column("numeric").width,
+    }
+    for name, found in {**most, **exactly}.items():
+        expected = getattr(config, name, found)
+        if found > expected or (name in exactly and found != expected):
+            raise TrainingError(
+                f"the feed doesn't fit the network's {name}",
+                expected=str(expected),
+                found=f"{found} in {feed.folder}",
+            )

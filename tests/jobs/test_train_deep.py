@@ -1,0 +1,61 @@
+"""Networks of every kind through the line: a feed, a training, lists."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from tastemill import tables
+from tastemill.config.load import Config, Request, load_config
+from tastemill.delta import Warehouse
+from tastemill.jobs import build_examples, build_profiles, ingest, recommend, train_deep
+from tastemill.testing.toy import write_movielens
+
+pytestmark = pytest.mark.slow
+SMALL = (
+    *("deep.num_processes=1", "deep.embedding_dim=8", "deep.hidden=[16]", "deep.batch_size=64"),
+    *("deep.learning_rate=0.02", "deep.epochs=20", "deep.id_dropout=0.02", "deep.dropout=0.1"),
+    *("deep.batch_users=8", "deep.max_length=12", "recommend.top_k=5"),
+)
+
+
+def settings(folder: Path, kind: str) -> Config:
+    place = (f"run.data='{folder}/data'", f"run.warehouse='{folder}/warehouse'")
+    task = ("dataset.task=implicit", "dataset.positive_min=4", f"deep.model={kind}")
+    return load_config(Request("movielens-100k", settings=(*place, *task, *SMALL)))
+
+
+@pytest.fixture(scope="module")
+def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deep")
+    write_movielens(folder / "data", users=60)
+    cfg = settings(folder, "embedding_mlp")
+    for job in (ingest, build_profiles, build_examples):
+        job.run(spark, cfg)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["embedding_mlp", "neumf", "two_tower", "sasrec"])
+def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: str) -> None:
+    cfg = settings(folder, kind)
+    (model_id,) = train_deep.run(spark, cfg).models.values()
+    recommend.run(spark, cfg)
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    history = warehouse.read(tables.TRAINING_HISTORY, where=model_id).toPandas()
+    losses = history[history.metric == "train_loss"].sort_values("epoch")["value"].tolist()
+    assert losses[-1] < 0.9 * losses[0]
+    lists = warehouse.read(tables.BACKTEST_LISTS, where=model_id).toPandas()
+    assert len(lists) > 20
+    shown = pd.DataFrame(
+        [(row.user_id, item["item_id"]) for row in lists.itertuples() for item in row.items],
+        columns=["user_id", "item_id"],
+    )
+    # Half of the users like even items, half odd ones.
+    alike = (shown.user_id.astype(int) % 2) == (shown.item_id.astype(int) % 2)
+    print(f"{kind}: {alike.mean():.2f} of {len(shown)} are of the user's taste")
+    assert alike.mean() > 0.75
+    past = warehouse.read(tables.EVENTS).where(F.col("event_time") < lists.as_of[0])
+    seen = past.where("value >= 4").select("user_id", "item_id").toPandas()
+    assert shown.merge(seen).empty
