@@ -1,4 +1,4 @@
-"""examples → a feed → models, training_history: a network, by Petastorm and TorchDistributor.
+"""examples → a feed → models, training_history: networks, by Petastorm and TorchDistributor.
 
 The examples of one table version become Parquet files once; training processes, here or on the
 cluster, read them and nothing else. Weights stay in a folder that the model's row names.
@@ -27,19 +27,29 @@ OUTPUTS = (tables.TRAINING_HISTORY,)
 
 
 def kinds(cfg: Config) -> list[str]:
-    """The network, where the pass needs it."""
-    wanted = cfg.deep.enabled or cfg.recommend.model == cfg.deep.model
-    return passes.kinds_to_fit(cfg, [cfg.deep.model] if wanted else [])
+    """The networks that the pass needs."""
+    wanted = cfg.deep.enabled or cfg.recommend.model in cfg.deep.networks
+    return passes.kinds_to_fit(cfg, cfg.deep.networks if wanted else ())
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
-    """Fit the configured network."""
-    if not kinds(cfg):
-        return job.JobResult(0, detail="no network wanted")
+    """Fit the configured networks, one after another."""
+    warehouse = job.open_warehouse(spark, cfg)
+    fitted = [
+        _fit(spark, warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}))
+        for network in cfg.deep.networks
+        if network in kinds(cfg)
+    ]
+    saved = {kind: model_id for result in fitted for kind, model_id in result.models.items()}
+    told = ", ".join(result.detail for result in fitted)
+    return job.JobResult(sum(r.rows for r in fitted), saved, told or "no network wanted")
+
+
+def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config) -> job.JobResult:
+    """Fit one network."""
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.training import fit  # noqa: PLC0415
 
-    warehouse = job.open_warehouse(spark, cfg)
     sources = _sources(cfg)
     recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
     names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
@@ -62,7 +72,9 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     history = fit.as_history(spark, recipe.model_id, result)
     warehouse.overwrite_slice(tables.TRAINING_HISTORY, history, recipe.model_id)
     saved = models.save(warehouse, [fitted])
-    return job.JobResult(feeds.train.rows, saved, f"{result.rows_per_second:,.0f} rows/s")
+    return job.JobResult(
+        feeds.train.rows, saved, f"{cfg.deep.model}: {result.rows_per_second:,.0f} rows/s"
+    )
 
 
 def _sources(cfg: Config) -> list[job.TableSlice]:

@@ -25,7 +25,7 @@ from tastemill.protocols import Protocol, protocol_of
 from tastemill.session import build_session
 from tastemill.splits import is_past
 from tastemill.times import taken
-from tastemill.training.config import DeepConfig
+from tastemill.training.config import Network
 
 MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision")
 K = 10
@@ -85,7 +85,7 @@ def _only(kinds: tuple[str, ...]) -> list[str]:
         "baselines.models": BaselinesConfig().models,
         "als.models": AlsConfig().models,
     }
-    networks = get_args(DeepConfig.model_fields["model"].annotation)
+    networks = get_args(Network)
     everything = {kind for group in known.values() for kind in group} | set(networks)
     if unknown := set(kinds) - everything:
         raise UsageError(
@@ -93,16 +93,18 @@ def _only(kinds: tuple[str, ...]) -> list[str]:
         )
     wanted = {key: [kind for kind in group if kind in kinds] for key, group in known.items()}
     asked = [kind for kind in kinds if kind in networks]
-    if len(asked) > 1:
-        raise UsageError("one network at a time", expected=asked[0], found=", ".join(asked))
-    deep = [f"deep.model={asked[0]}", "deep.enabled=true"] if asked else ["deep.enabled=false"]
+    deep = [f"deep.enabled={str(bool(asked)).lower()}"]
+    deep += [f"deep.model={asked[0]}", f"deep.more={asked[1:]}"] if asked else []
     return [*(f"{k}={v}" for k, v in wanted.items()), *deep]
 
 
 def _plan(cfg: Config) -> Plan:
     """Profiles and examples are made only where a network needs them."""
     needless = set() if cfg.deep.enabled else {"train_deep"}
-    if not cfg.deep.enabled or cfg.deep.learns_from_events(cfg.dataset.task):
+    task = cfg.dataset.task
+    if not cfg.deep.enabled or all(
+        cfg.deep.of(network).learns_from_events(task) for network in cfg.deep.networks
+    ):
         needless |= {"build_profiles", "build_examples"}
     needless |= set() if cfg.als.models else {"train_als"}
     return Plan(leave_out=frozenset(needless))

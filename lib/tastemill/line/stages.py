@@ -155,7 +155,7 @@ def _is_wanted(name: str, cfg: Config) -> bool:
 def _serves(name: str, cfg: Config) -> bool:
     """Whether production needs a stage for the model that it publishes."""
     training = {"train_als": cfg.als.models, "train_baselines": cfg.baselines.models}
-    network = cfg.recommend.model == cfg.deep.model
+    network = cfg.recommend.model in cfg.deep.networks
     match name:
         case "build_examples" | "train_deep":
             return network

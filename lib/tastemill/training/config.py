@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tastemill.config import Section
 
@@ -10,14 +10,18 @@ SEQUENCES = ("sasrec", "esasrec", "hstu")
 OF_IDS = ("gmf", "mlp", "neumf")  # which know users and items by their numbers alone
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
 PAIR_NEGATIVES = 4
+Network = Literal["embedding_mlp", "gmf", "mlp", "neumf", "two_tower", "sasrec", "esasrec", "hstu"]
 
 
 class DeepConfig(Section):
     """The network, how it is fitted, and with how many processes."""
 
-    model: Literal[
-        "embedding_mlp", "gmf", "mlp", "neumf", "two_tower", "sasrec", "esasrec", "hstu"
-    ] = Field("embedding_mlp", description="The network.")
+    model: Network = Field("embedding_mlp", description="The network.")
+    more: tuple[Network, ...] = Field((), description="Networks to train beside it.")
+    by_model: dict[Network, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="What is otherwise for one of them, such as `by_model.sasrec.epochs = 60`.",
+    )
     objective: Literal["auto", "mse", "bce", "sampled_bce", "bpr"] = Field(
         "auto",
         description="What it learns: stars (mse), what was taken among the examples (bce), or, of "
@@ -25,7 +29,7 @@ class DeepConfig(Section):
         "By default stars in rating tasks, else sampled_bce where there is a choice. Two towers "
         "and sequences have objectives of their own.",
     )
-    enabled: bool = Field(True, description="Whether a run trains it in the backtest.")
+    enabled: bool = Field(True, description="Whether a run trains them in the backtest.")
     embedding_dim: int = Field(32, ge=1, description="Length of user and item embeddings.")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="Widths of hidden layers.")
     id_dropout: float = Field(
@@ -104,6 +108,28 @@ class DeepConfig(Section):
         if self.objective != "auto" and (self.is_sequence or self.model == "two_tower"):
             raise ValueError(f"{self.model} has an objective of its own: leave it at auto")
         return self
+
+    @model_validator(mode="after")
+    def _all_are_valid(self) -> Self:
+        for network in {*self.networks, *self.by_model} if self.by_model or self.more else ():
+            try:
+                self.of(network)
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(("deep.by_model", network, *map(str, first["loc"])))
+                raise ValueError(f"{key}: {first['msg']}") from error
+        return self
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that are trained in a backtest, each once."""
+        return tuple(dict.fromkeys((self.model, *self.more)))
+
+    def of(self, network: Network) -> Self:
+        """The settings of one of the networks, alone."""
+        shared = self.model_dump(exclude={"more", "by_model"})
+        own = self.by_model.get(network, {})
+        return type(self).model_validate({**shared, **own, "model": network})
 
     @property
     def is_sequence(self) -> bool:

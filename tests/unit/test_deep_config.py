@@ -1,0 +1,35 @@
+"""Settings of several networks."""
+
+import pytest
+
+from tastemill.config.load import Request, load_config
+from tastemill.errors import UsageError
+
+SEVERAL = ("deep.model=sasrec", "deep.more=['neumf','sasrec']")
+
+
+def test_each_network_has_settings_of_its_own() -> None:
+    own = ("deep.epochs=7", "deep.by_model.neumf.epochs=3", "deep.by_model.neumf.objective=bpr")
+    deep = load_config(Request("movielens-1m", settings=(*SEVERAL, *own))).deep
+    assert deep.networks == ("sasrec", "neumf")
+    assert (deep.of("sasrec").epochs, deep.of("neumf").epochs) == (7, 3)
+    assert deep.of("neumf").objective_of("implicit") == "bpr"
+    assert deep.of("neumf").networks == ("neumf",)
+    assert deep.of("gmf").epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("deep.by_model.neumf.epochs=0", "deep.by_model.neumf.epochs"),
+        ("deep.by_model.neumf.epoch=1", "deep.by_model.neumf.epoch"),
+        ("deep.by_model.sasrec.objective=bpr", "deep.by_model.sasrec"),
+        ("deep.by_model.nothing.epochs=1", "by_model"),
+        ("deep.more=['nothing']", "deep.more"),
+    ],
+)
+def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        load_config(Request("movielens-1m", settings=(*SEVERAL, wrong)))
+    print(raised.value)
+    assert named in str(raised.value)
