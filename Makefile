@@ -63,6 +63,7 @@ docs: install
 bench: install
 	$(BIN)/python -m tests.benchmarks.bench
 	$(BIN)/python -m tests.benchmarks.merge
+	$(BIN)/python -m tests.benchmarks.training
 
 clean:
 	rm -rf $(VENV) build dist lib/*.egg-info warehouse .pytest_cache .mypy_cache .ruff_cache

@@ -8,7 +8,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from pyspark.sql import SparkSession
 
 from tastemill import tables
@@ -19,9 +18,6 @@ from tastemill.line.stages import Plan
 from tastemill.progress import StageProgress
 from tastemill.session import build_session
 from tastemill.testing.versions import table_versions
-from tastemill.training.feed import open_feed
-from tastemill.training.groups import Shard
-from tastemill.training.materialize import materialize
 
 ALS_ONLY = (
     "als.models=['als']",
@@ -36,7 +32,6 @@ ALS_ONLY = (
 PLAN = Plan(
     leave_out=frozenset({"build_profiles", "build_examples", "train_baselines", "train_deep"})
 )
-NUM_ROWS, NUM_FLOATS, BATCH = 1_000_000, 25, 8192
 
 
 def config(warehouse: str) -> Config:
@@ -98,40 +93,11 @@ def peak_memory() -> float:
     return sum(parents[pid][2] for pid in own | jvms) / 2**20
 
 
-def bench_feeds(spark: SparkSession, folder: str) -> None:
-    """Rows per second from Parquet to float32 tensors, one process."""
-    rng = np.random.default_rng(1)
-    columns = [f"{x:.6f}D" for x in rng.random(NUM_FLOATS)]
-    vector = f"transform(array({','.join(columns)}), x -> cast(x * rand(1) as float))"
-    rows = spark.range(NUM_ROWS).selectExpr(
-        "cast(id % 6000 as int) user_idx",
-        "cast(id % 3700 as int) item_idx",
-        "cast(id % 5 as float) label",
-        "cast(1 as float) weight",
-        f"{vector} user_vector",
-        f"{vector} item_vector",
-    )
-    spec = materialize(rows, f"{folder}/feed", num_processes=1, meta={"bench": "1"})
-    found = []
-    for implementation in ("pyarrow", "petastorm"):
-        for shuffle in (False, True):
-            feed = open_feed(
-                spec, implementation, Shard(0, 1, batch_size=BATCH, seed=1, shuffle=shuffle)
-            )
-            list(feed.epoch(0))
-            start = time.monotonic()
-            read = sum(len(batch["label"]) for batch in feed.epoch(1))
-            seconds = time.monotonic() - start
-            found.append({"feed": implementation, "shuffled": shuffle, "rows/s": read / seconds})
-    show(f"Feeds: {NUM_ROWS:,} rows, two vectors of {NUM_FLOATS}", found)
-
-
 def main() -> None:
     """Print all figures."""
     with tempfile.TemporaryDirectory(prefix="tastemill-bench-") as folder:
         spark = build_session(config(folder).session)
         bench_line(spark, f"{folder}/warehouse")
-        bench_feeds(spark, folder)
 
 
 if __name__ == "__main__":

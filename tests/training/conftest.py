@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tastemill.testing.feeds import write_feed
 from tastemill.training.spec import FeedColumn, FeedSpec
 
 MakeFeed = Callable[..., FeedSpec]
@@ -19,27 +20,6 @@ MakeFeed = Callable[..., FeedSpec]
 def fixture_of_write_feed() -> Callable[..., FeedSpec]:
     """Write one of any columns."""
     return write_feed
-
-
-def write_feed(
-    folder: Path, parts: Sequence[pa.Table], columns: tuple[FeedColumn, ...], mean_label: float = 0
-) -> FeedSpec:
-    """A file of one row group for each part."""
-    folder.mkdir()
-    files, hashes = [], []
-    for number, part in enumerate(parts):
-        path = folder / f"part-{number:05d}.parquet"
-        pq.write_table(part, path)
-        files.append(path.name)
-        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
-    return FeedSpec(
-        folder=str(folder),
-        files=tuple(files),
-        row_groups=tuple((part.num_rows,) for part in parts),
-        sha256=tuple(hashes),
-        columns=columns,
-        mean_label=mean_label,
-    )
 
 
 @pytest.fixture
