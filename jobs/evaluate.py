@@ -1,8 +1,8 @@
 """backtest_lists, models, factors, examples, events → metrics, calibration, comparisons.
 
-Every model of a backtest judged on the same users and items: ranking over the full catalogue and,
-where labels are ratings, RMSE and MAE on the newest part; predicted against actual; every model
-against the strongest popular list.
+Every model of a backtest judged on the same users and items: ranking over the full catalogue; on
+the examples of the newest part RMSE and MAE of ratings, else AUC, GAUC and log loss; predicted
+against actual; every model against the strongest popular list.
 """
 
 from collections.abc import Sequence
@@ -39,9 +39,14 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     metrics = [backtest.as_metrics(ranked, cfg.run.run_id, backtest.RANKING)]
     ids = [m.model_id for m in chosen]
     predicted = predictions_of(warehouse, cfg, chosen, past)
-    if predicted is not None and dataset.task == "rating":
-        errors = backtest.rating_rows(predicted.persist(), cfg.evaluation)
-        metrics.append(backtest.as_metrics(errors, cfg.run.run_id, backtest.RATINGS))
+    if predicted is not None:
+        of_task = {
+            "rating": (backtest.rating_rows, backtest.RATINGS),
+            "implicit": (backtest.label_rows, backtest.LABELS),
+        }
+        measured, protocol = of_task[dataset.task]
+        errors = measured(predicted.persist(), cfg.evaluation)
+        metrics.append(backtest.as_metrics(errors, cfg.run.run_id, protocol))
     judged = backtest.union(metrics).persist()
     warehouse.overwrite_slice(tables.METRICS, judged, *ids)
     count = judged.count()

@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tastemill.evaluation.config import EvaluationConfig
+from tastemill.evaluation.labels import label_errors, overall_auc
 from tastemill.evaluation.ranking import coverage, ranking_metrics
 from tastemill.evaluation.ratings import rating_errors
 from tastemill.evaluation.significance import with_intervals
@@ -15,7 +16,7 @@ from tastemill.splits import is_past
 from tastemill.tables import METRICS
 from tastemill.times import taken
 
-RANKING, RATINGS = "full", "ratings"
+RANKING, RATINGS, LABELS = "full", "ratings", "labels"
 
 
 def relevant_items(
@@ -74,6 +75,12 @@ def ranking_rows(
 def rating_rows(predictions: DataFrame, cfg: EvaluationConfig) -> DataFrame:
     """RMSE and MAE with intervals over users."""
     return with_intervals(rating_errors(predictions), cfg.num_replicates, cfg.seed)
+
+
+def label_rows(predictions: DataFrame, cfg: EvaluationConfig) -> DataFrame:
+    """Log loss and GAUC with intervals over users, and AUC."""
+    means = with_intervals(label_errors(predictions), cfg.num_replicates, cfg.seed)
+    return means.unionByName(overall_auc(predictions), allowMissingColumns=True)
 
 
 def as_metrics(rows: DataFrame, run_id: str, protocol: str) -> DataFrame:

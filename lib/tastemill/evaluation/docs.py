@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tastemill.evaluation import golden, ranking, ratings
+from tastemill.evaluation import golden, labels, ranking, ratings
 
 HEAD = """\
 # Metrics
@@ -40,6 +40,15 @@ Example: ratings {golden.RATINGS}, predictions {golden.PREDICTIONS}.
 
 """
 
+OF_LABELS = f"""
+## Of predicted probabilities
+
+Of the n examples of the test in an implicit task: what was taken, and what `build_examples` drew
+beside it.
+Example: one user's labels {golden.LABELS}, predicted logits {golden.LOGITS}.
+
+"""
+
 
 def metrics_page() -> str:
     """The page as Markdown."""
@@ -51,6 +60,8 @@ def metrics_page() -> str:
         + _table(ranking.CATALOGUE_FORMULAS)
         + OF_RATINGS
         + _table(ratings.FORMULAS)
+        + OF_LABELS
+        + _table(labels.FORMULAS)
     )
 
 

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from tastemill import tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
-from tastemill.evaluation.backtest import RANKING, RATINGS
+from tastemill.evaluation.backtest import LABELS, RANKING, RATINGS
 from tastemill.evaluation.comparison import usual_k
 from tastemill.parallel import at_once
 from tastemill.report.commands import repro_command
@@ -38,6 +38,7 @@ from tastemill.report.shape import collect_shape
 SEGMENTS = ("all", "warm", "cold")
 RANKING_METRICS = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
 RATING_METRICS = ("rmse", "mae")
+LABEL_METRICS = ("auc", "gauc", "log_loss")
 LOSSES = ("train_loss", "valid_loss")
 MAX_EPOCHS = 2_000
 
@@ -99,6 +100,7 @@ def _of_run(
         models=tuple(_model(by_id[model_id]) for model_id in kinds),
         metrics=metrics,
         ratings=_tables(figures, kinds, RATINGS),
+        labels=_tables(figures, kinds, LABELS),
         comparison=comparison,
         curves=curves,
         predictions=predictions,
@@ -137,7 +139,7 @@ def _figures(warehouse: Warehouse, ids: Sequence[str], cfg: Config) -> list[Row]
     wanted = (
         F.col("model_id").isin(list(ids))
         & (F.col("split") == "test")
-        & F.col("metric").isin(*RANKING_METRICS, *RATING_METRICS)
+        & F.col("metric").isin(*RANKING_METRICS, *RATING_METRICS, *LABEL_METRICS)
         & (k.isNull() | (k == usual_k(cfg.evaluation.ks)))
     )
     return warehouse.read_or_empty(tables.METRICS).where(wanted).collect()

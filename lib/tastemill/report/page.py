@@ -16,11 +16,11 @@ from tastemill.report.contents import ReportData
 from tastemill.report.contents.data import Shape, Timeline
 from tastemill.report.contents.people import Profiles
 from tastemill.report.contents.quality import MetricsTable, Prediction
-from tastemill.report.data import RANKING_METRICS, RATING_METRICS, collect
+from tastemill.report.data import LABEL_METRICS, RANKING_METRICS, RATING_METRICS, collect
 from tastemill.report.headline import headline, overall
 
 TEMPLATE = "report.html.j2"
-LOWER_IS_BETTER = frozenset(RATING_METRICS)
+LOWER_IS_BETTER = frozenset((*RATING_METRICS, "log_loss"))
 MAX_SERIES = 5
 FILTERS = (
     *(numbers.count, numbers.seconds, numbers.moment, numbers.number, numbers.parameter),
@@ -70,6 +70,7 @@ def render(data: ReportData) -> str:
         contents=words.contents(data),
         ranking=RANKING_METRICS,
         ratings=RATING_METRICS,
+        labels=LABEL_METRICS,
     )
 
 

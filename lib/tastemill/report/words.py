@@ -12,11 +12,15 @@ METRICS = {
     "coverage": "Coverage",
     "rmse": "RMSE",
     "mae": "MAE",
+    "auc": "AUC",
+    "gauc": "GAUC",
+    "log_loss": "Log loss",
 }
 # Anchor, its name in the table of contents, heading, and the part of the data that it is about.
 SECTIONS = (
     ("quality", "Quality", "How good the lists are", "metrics"),
     ("ratings", "Ratings", "How close the predicted ratings are", "ratings"),
+    ("labels", "Examples", "How well taken and other items are told apart", "labels"),
     ("predicted", "Predictions", "Predicted against actual", "predictions"),
     ("users", "Lists", "Some users", "lists"),
     ("profiles", "Profiles", "What users are like", "profiles"),

@@ -96,11 +96,11 @@ METRICS = Table(
     schema(
         ("run_id!", STRING, "the run that measured it"),
         ("model_id!", STRING, "the model"),
-        ("protocol!", STRING, "how it was measured: full (ranking) or ratings"),
+        ("protocol!", STRING, "how it was measured: full (ranking), ratings or labels"),
         ("split!", STRING, "test or valid"),
         ("segment!", STRING, "all, warm (users with a history) or cold"),
         ("metric!", STRING, "ndcg, recall, rmse, …"),
-        ("k", INT, "length of the list; null for ratings"),
+        ("k", INT, "length of the list; null for ratings and labels"),
         ("value!", DOUBLE, "mean over users"),
         ("low", DOUBLE, "lower end of the 95 % bootstrap interval"),
         ("high", DOUBLE, "upper end of the 95 % bootstrap interval"),

@@ -20,6 +20,7 @@ class ReportData:
     models: tuple[Model, ...] = ()
     metrics: tuple[MetricsTable, ...] = ()
     ratings: tuple[MetricsTable, ...] = ()
+    labels: tuple[MetricsTable, ...] = ()
     comparison: Comparison | None = None
     curves: tuple[Curve, ...] = ()
     predictions: tuple[Prediction, ...] = ()
