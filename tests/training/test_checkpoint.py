@@ -9,22 +9,26 @@ from torch import nn
 
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
+from tastemill.training.optimizers import Optimizers
 
 IDENTITY = {"seed": 1, "params.hidden": (4, 2)}
 
 
-def _trained(seed: int = 1) -> tuple[nn.Module, torch.optim.Adam]:
+def _trained(seed: int = 1) -> tuple[nn.Module, Optimizers]:
     torch.manual_seed(seed)
-    network = nn.Linear(3, 1)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+    network = nn.Sequential(nn.Embedding(5, 3, sparse=True), nn.Linear(3, 1))
+    optimizer = Optimizers(
+        torch.optim.Adam(network[1].parameters(), lr=0.1),
+        torch.optim.SparseAdam([network[0].weight], lr=0.2),
+    )
     for _ in range(3):
         optimizer.zero_grad()
-        network(torch.randn(4, 3)).sum().backward()
+        network(torch.randint(5, (4,))).sum().backward()
         optimizer.step()
     return network, optimizer
 
 
-def _save(root: Path, epochs: int) -> tuple[nn.Module, torch.optim.Adam]:
+def _save(root: Path, epochs: int) -> tuple[nn.Module, Optimizers]:
     network, optimizer = _trained()
     history = []
     for epoch in range(epochs):
@@ -40,15 +44,18 @@ def test_weights_optimizer_and_history_come_back_to_the_bit(tmp_path: Path) -> N
     assert found is not None
     found.restore(other, other_optimizer)
     assert (found.epoch, found.history[-1]) == (1, (1, "train_loss", 1.0 / 4))
-    assert torch.equal(network.weight, other.weight)
-    for one, two in zip(
-        optimizer.state_dict()["state"].values(),
-        other_optimizer.state_dict()["state"].values(),
-        strict=True,
-    ):
-        assert one.keys() == two.keys()
-        assert all(torch.equal(one[key], two[key]) for key in one)
-    assert other_optimizer.param_groups[0]["lr"] == 0.1
+    for one, two in zip(network.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+    tensors, others = optimizer.state()[0], other_optimizer.state()[0]
+    assert tensors.keys() == others.keys()
+    assert all(torch.equal(tensors[key], others[key]) for key in tensors)
+    assert [group["lr"] for group in other_optimizer.groups] == [0.1, 0.2]
+    # And both go on alike.
+    for trained, its in ((network, optimizer), (other, other_optimizer)):
+        its.zero_grad()
+        trained(torch.tensor([0, 3, 3])).sum().backward()
+        its.step()
+    assert torch.equal(network[0].weight, other[0].weight)
 
 
 def test_the_last_two_are_kept_and_nothing_is_a_pickle(tmp_path: Path) -> None:

@@ -182,6 +182,25 @@ def test_a_feed_beyond_the_tables(spec: TrainSpec) -> None:
         train(replace(spec, params=narrow))
 
 
+def test_sparse_tables_move_only_what_a_step_met(spec: TrainSpec, make_feed: MakeFeed) -> None:
+    few = make_feed([40, 40], users=3, name="few")
+    sparse = json.dumps({**PARAMS, "id_dropout": 0.0, "sparse": True})
+    base = replace(spec, train=few, valid=None, params=sparse)
+    whole, resumed = _elsewhere(base, "whole"), _elsewhere(base, "resumed")
+    losses = _values(train(whole), "train_loss")
+    assert losses[-1] < losses[0]
+    train(replace(resumed, epochs=1))
+    train(resumed)
+    _assert_same_weights(whole, resumed)
+    table = load_file(Path(whole.checkpoint_dir) / "epoch-00002" / "weights.safetensors")
+    untouched = table["users.table.weight"][3:]
+    one = _elsewhere(base, "one")
+    train(replace(one, epochs=1, learning_rate=1e-12))
+    start = load_file(Path(one.checkpoint_dir) / "epoch-00000" / "weights.safetensors")
+    assert torch.equal(untouched, start["users.table.weight"][3:])
+    assert not torch.equal(table["users.table.weight"][:3], start["users.table.weight"][:3])
+
+
 def test_unknown_objective(spec: TrainSpec) -> None:
     with pytest.raises(TrainingError, match="unknown objective"):
         train(replace(spec, objective="hinge"))
@@ -233,9 +252,10 @@ def _free_port() -> int:
 
 
 @pytest.mark.slow
-def test_two_ranks_with_uneven_shards_learn_what_one_does(spec: TrainSpec) -> None:
+@pytest.mark.parametrize("sparse", [False, True])
+def test_two_ranks_with_uneven_shards_learn_what_one_does(spec: TrainSpec, sparse: bool) -> None:
     # Without dropped ids the sums of a step are the same however its rows are shared out.
-    params = json.dumps({**PARAMS, "id_dropout": 0.0})
+    params = json.dumps({**PARAMS, "id_dropout": 0.0, "sparse": sparse})
     uneven = replace(
         spec.train,
         files=spec.train.files[:3],

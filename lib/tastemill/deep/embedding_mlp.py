@@ -23,6 +23,7 @@ class EmbeddingMLPConfig:
         hidden: Widths of the hidden layers; the output layer comes after them.
         id_dropout: Share of ids replaced by unknown in training, each side by itself.
         output_bias: First value of the output's bias: mean label (mse) or its log-odds (bce).
+        sparse: Whether the tables of ids have sparse gradients.
     """
 
     num_users: int
@@ -33,6 +34,7 @@ class EmbeddingMLPConfig:
     hidden: tuple[int, ...] = (64, 32)
     id_dropout: float = 0.05
     output_bias: float = 0.0
+    sparse: bool = False
 
 
 class EmbeddingMLP(nn.Module):
@@ -49,8 +51,8 @@ class EmbeddingMLP(nn.Module):
     def __init__(self, config: EmbeddingMLPConfig) -> None:
         super().__init__()
         self.config, dim = config, config.embedding_dim
-        self.users = Ids(config.num_users, dim, config.id_dropout)
-        self.items = Ids(config.num_items, dim, config.id_dropout)
+        self.users = Ids(config.num_users, dim, config.id_dropout, sparse=config.sparse)
+        self.items = Ids(config.num_items, dim, config.id_dropout, sparse=config.sparse)
         self.perceptron = PairPerceptron(
             dim + config.user_dim, dim + config.item_dim, config.hidden, config.output_bias
         )

@@ -19,14 +19,15 @@ class Ids(nn.Module):
         num: Ids of the index.
         dim: Length of an embedding.
         dropout: Share of ids that `dropped` replaces in training.
+        sparse: Whether gradients hold only the rows that a step met (see `training.optimizers`).
     """
 
     seen: Tensor
 
-    def __init__(self, num: int, dim: int, dropout: float = 0.0) -> None:
+    def __init__(self, num: int, dim: int, dropout: float = 0.0, *, sparse: bool = False) -> None:
         super().__init__()
         self.num, self.dropout = num, dropout
-        self.table = nn.Embedding(num + 1, dim)
+        self.table = nn.Embedding(num + 1, dim, sparse=sparse)
         nn.init.normal_(self.table.weight, std=STD)
         self.register_buffer("seen", torch.zeros(num + 1, dtype=torch.bool))
 

@@ -25,6 +25,7 @@ class NeuMFConfig:
         hidden: Widths of the hidden layers of the part of layers (MLP); none for no such part.
         id_dropout: Share of ids replaced by unknown in training, each side by itself.
         output_bias: First value of the output's bias.
+        sparse: Whether the tables of ids have sparse gradients.
     """
 
     num_users: int
@@ -34,6 +35,7 @@ class NeuMFConfig:
     hidden: tuple[int, ...] = (64, 32, 16)
     id_dropout: float = 0.0
     output_bias: float = 0.0
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ class NeuralCF(nn.Module):
         if not (config.product or config.hidden):
             raise ValueError("a part of products, a part of layers, or both")
         parts = int(config.product) + bool(config.hidden)
-        self.users = Ids(config.num_users, parts * dim, config.id_dropout)
-        self.items = Ids(config.num_items, parts * dim, config.id_dropout)
+        width, dropout = parts * dim, config.id_dropout
+        self.users = Ids(config.num_users, width, dropout, sparse=config.sparse)
+        self.items = Ids(config.num_items, width, dropout, sparse=config.sparse)
         if config.product:
             self.weights = nn.Linear(dim, 1, bias=not config.hidden)
             # Ones, as in plain matrix factorization: small weights on small products learn nothing.

@@ -24,6 +24,7 @@ class TwoTowerConfig:
         hidden: Widths of the hidden layers of each tower.
         id_dropout: Share of ids replaced by unknown in training, each side by itself.
         temperature: Scores are cosines divided by it.
+        sparse: Whether the tables of ids have sparse gradients.
     """
 
     num_users: int
@@ -34,6 +35,7 @@ class TwoTowerConfig:
     hidden: tuple[int, ...] = (64,)
     id_dropout: float = 0.05
     temperature: float = 0.1
+    sparse: bool = False
 
 
 class Tower(nn.Module):
@@ -48,7 +50,7 @@ class Tower(nn.Module):
     def __init__(self, num: int, width: int, config: TwoTowerConfig) -> None:
         super().__init__()
         dim = config.embedding_dim
-        self.ids = Ids(num, dim, config.id_dropout)
+        self.ids = Ids(num, dim, config.id_dropout, sparse=config.sparse)
         widths = (dim + width, *config.hidden)
         self.layers = nn.Sequential(layers(*widths), nn.Linear(widths[-1], dim))
 

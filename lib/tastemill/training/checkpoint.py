@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tastemill.errors import TrainingError
+from tastemill.training.optimizers import Optimizers
 from tastemill.training.spec import History, digest
 
 KEEP = 2
@@ -35,23 +35,19 @@ class Checkpoint:
         epoch: The last epoch it holds, from 0.
         history: Metrics of all epochs so far.
         identity: `TrainSpec.identity` of the training that wrote it.
-        groups: The optimizer's parameter groups.
+        groups: Each optimizer's parameter groups.
     """
 
     folder: Path
     epoch: int
     history: History
     identity: dict[str, Any]
-    groups: list[dict[str, Any]]
+    groups: list[list[dict[str, Any]]]
 
-    def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def restore(self, network: nn.Module, optimizer: Optimizers) -> None:
         """Put weights and optimizer state back."""
         self.restore_weights(network)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in load_file(self.folder / OPTIMIZER).items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = tensor
-        optimizer.load_state_dict({"state": state, "param_groups": self.groups})
+        optimizer.restore(load_file(self.folder / OPTIMIZER), self.groups)
 
     def restore_weights(self, network: nn.Module) -> None:
         """Put the weights back."""
@@ -61,7 +57,7 @@ class Checkpoint:
 def save(
     root: Path,
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizers,
     *,
     history: History,
     identity: Mapping[str, Any],
@@ -82,15 +78,14 @@ def save(
     part = root / f".{place.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    states = optimizer.state_dict()
-    tensors = {f"{i}.{k}": v for i, s in states["state"].items() for k, v in s.items()}
+    tensors, groups = optimizer.state()
     _write_tensors(part / WEIGHTS, network.state_dict())
     _write_tensors(part / OPTIMIZER, tensors)
     content = {
         "epoch": epoch,
         "history": history,
         "identity": dict(identity),
-        "groups": states["param_groups"],
+        "groups": groups,
         "sha256": {name: _sha256(part / name) for name in (WEIGHTS, OPTIMIZER)},
     }
     _write_synced(part / STATE, json.dumps({"content": content, "digest": digest(content)}))

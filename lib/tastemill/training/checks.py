@@ -4,6 +4,8 @@ from torch import nn
 
 from tastemill.deep.objectives import Objective
 from tastemill.errors import TrainingError
+from tastemill.training.optimizers import sparse_tables
+from tastemill.training.ranks import Ranks
 from tastemill.training.spec import FeedSpec, TrainSpec
 
 
@@ -17,6 +19,16 @@ def check_columns(spec: TrainSpec, objective: Objective) -> None:
                 expected=f"what {spec.network} takes for {spec.objective}",
                 found=f"{', '.join(found)} in {feed.folder}",
             )
+
+
+def check_device(ranks: Ranks, network: nn.Module) -> None:
+    """Refuse what the device's library can't do."""
+    if ranks.world > 1 and ranks.device.type == "cuda" and sparse_tables(network):
+        raise TrainingError(
+            "several GPUs can't bring sparse gradients together",
+            found="deep.sparse = true",
+            fix="train in one process, on CPUs (deep.use_gpu = 'no'), or without deep.sparse",
+        )
 
 
 def check_tables(spec: TrainSpec, network: nn.Module) -> None:

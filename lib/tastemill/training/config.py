@@ -63,6 +63,11 @@ class DeepConfig(Section):
     accumulate: int = Field(
         1, ge=1, description="Parts of a step's rows, one after another, where memory is short."
     )
+    sparse: bool = Field(
+        False,
+        description="Move only the embeddings of ids that a step met (SparseAdam): with millions "
+        "of users or items on a CPU. Not of sequences.",
+    )
     seed: int = Field(1, ge=1, description="Of weights, dropout and order.")
     feed: Literal["petastorm", "pyarrow"] = Field("petastorm", description="Reader of the rows.")
     num_processes: int = Field(2, ge=1, description="Training processes.")
@@ -107,6 +112,12 @@ class DeepConfig(Section):
             raise ValueError(f"{self.objective} is of {', '.join(OF_IDS)}")
         if self.objective != "auto" and (self.is_sequence or self.model == "two_tower"):
             raise ValueError(f"{self.model} has an objective of its own: leave it at auto")
+        return self
+
+    @model_validator(mode="after")
+    def _sparse_suits(self) -> Self:
+        if self.sparse and (self.weight_decay or self.max_norm):
+            raise ValueError("sparse goes without weight_decay and max_norm, which take all rows")
         return self
 
     @model_validator(mode="after")
@@ -169,6 +180,7 @@ class DeepConfig(Section):
             "hidden": list(self.hidden),
             "id_dropout": self.id_dropout,
             **({} if self.is_sequence else {"temperature": self.temperature}),
+            **({"sparse": True} if self.sparse else {}),
             "max_length": self.max_length,
             "num_blocks": self.num_blocks,
             "num_heads": self.num_heads,

@@ -27,6 +27,7 @@ PARAMS = (
     "batch_size",
     "learning_rate",
     "weight_decay",
+    "sparse",
     "feed",
     "objective",
     "negatives",

@@ -21,10 +21,11 @@ from tastemill.deep.objectives import OBJECTIVES, Objective
 from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
-from tastemill.training.checks import check_columns, check_tables
+from tastemill.training.checks import check_columns, check_device, check_tables
 from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
+from tastemill.training.optimizers import Optimizers, optimizer_of
 from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, items_of
 from tastemill.training.ranks import Ranks, joined
 from tastemill.training.schedule import learning_rate
@@ -68,7 +69,7 @@ class _Run:
     ranks: Ranks
     objective: Objective
     parallel: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizers
     train_feed: BatchSource
     valid_feed: BatchSource | None
     ranking: Ranking | None
@@ -141,7 +142,7 @@ class _Run:
         own = self.objective.weight(batch)
         total = own.clone()
         pending = self.ranks.sum_begun(total)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         parts, value = _parts(batch, self.spec.accumulate), 0.0
         for place, part in enumerate(parts):
             with self.ranks.alone(self.parallel, wanted=place + 1 < len(parts)):
@@ -162,7 +163,7 @@ class _Run:
     def _set_rate(self, step: int) -> None:
         """Follows from the step alone, so that a resumed training goes on with it."""
         spec, steps = self.spec, self.spec.epochs * self.train_feed.steps
-        for group in self.optimizer.param_groups:
+        for group in self.optimizer.groups:
             group["lr"] = learning_rate(
                 spec.learning_rate, step, steps, warmup=spec.warmup, decay=spec.decay
             )
@@ -236,9 +237,8 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     objective = OBJECTIVES[spec.objective](network, spec.negatives)
     check_columns(spec, objective)
     check_tables(spec, network)
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
-    )
+    check_device(ranks, network)
+    optimizer = optimizer_of(spec, network, ranks.device)
     history: History = []
     if found := checkpoints.latest(Path(spec.checkpoint_dir)):
         checkpoints.check_identity(found, spec.identity())
