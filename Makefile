@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
-EXTRAS ?= spark,train,dev
+EXTRAS ?= spark,train,registry,dev
 # Python keeps its bytecode, whatever the environment says: without it every process compiles anew
 # what it imports, torch and pandas first of all.
 export PYTHONDONTWRITEBYTECODE =

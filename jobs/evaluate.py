@@ -8,13 +8,11 @@ against actual; every model against the strongest popular list.
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation import backtest, calibration, comparison
-from tastemill.models import Model
 from tastemill.predicting import predictions_of
 from tastemill.splits import is_past
 
@@ -33,7 +31,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     relevant = backtest.relevant_items(
         events, dataset.positive_min, dataset.min_item_events
     ).persist()
-    lists = _lists(warehouse, chosen)
+    lists = passes.lists_of(warehouse, chosen)
     known = backtest.catalogue_items(past, dataset.positive_min, dataset.min_item_events)
     ranked = backtest.ranking_rows(lists, relevant, known.count(), cfg.evaluation)
     metrics = [backtest.as_metrics(ranked, cfg.run.run_id, backtest.RANKING)]
@@ -73,14 +71,6 @@ def _replace(
         warehouse.overwrite_slice(table, rows, *ids)
     elif warehouse.exists(table):
         warehouse.overwrite_slice(table, warehouse.read(table).limit(0), *ids)
-
-
-def _lists(warehouse: Warehouse, chosen: list[Model]) -> DataFrame:
-    """(model_id, user_idx, items) of the chosen models."""
-    wanted = F.col("model_id").isin([m.model_id for m in chosen])
-    lists = warehouse.read(tables.BACKTEST_LISTS).where(wanted)
-    numbered = lists.join(warehouse.read(tables.USER_INDEX), "user_id")
-    return numbered.select("model_id", "user_idx", F.col("items.item_id").alias("items"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ STAGES = (
     "train_ranker",
     "recommend",
     "evaluate",
+    "register_models",
 )
 JOBS = (*STAGES, "maintain_tables")
 TABLES = (

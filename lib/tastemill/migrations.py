@@ -28,6 +28,7 @@ STEPS = (
     Step(tables.FEATURE_STATS, 3, adds=("later", "psi", "ks")),
     Step(tables.FEATURE_STATS, 4, adds=("goes_by",)),
     Step(tables.FEATURE_STATS, 5, adds=("skewness", "kurtosis", "quantiles", "top")),
+    Step(tables.MODELS, 2, adds=("mlflow_run",)),
     Step(tables.FEATURES, 2, adds=("recent", "pooled")),
 )
 

@@ -162,4 +162,5 @@ def _row(fitted: Fitted) -> tuple[Any, ...]:
         None,
         fitted.seconds,
         datetime.now(UTC),
+        None,
     )

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from datetime import datetime
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from tastemill import models, states
 from tastemill.config.load import Config
@@ -18,6 +19,7 @@ from tastemill.profiles.history import Moment
 from tastemill.release import code_hash
 from tastemill.splits import split_label, with_split
 from tastemill.tables import (
+    BACKTEST_LISTS,
     EVENTS,
     ITEM_INDEX,
     ITEM_STATES,
@@ -130,6 +132,14 @@ def models_of(warehouse: Warehouse, cfg: Config) -> list[models.Model]:
             fix="fit one first: tastemill run, or tastemill job train_als",
         )
     return [models.find(warehouse, model_id) for model_id in ids.values()]
+
+
+def lists_of(warehouse: Warehouse, chosen: Sequence[models.Model]) -> DataFrame:
+    """(model_id, user_idx, items) of the lists of a backtest's models."""
+    wanted = F.col("model_id").isin([m.model_id for m in chosen])
+    lists = warehouse.read(BACKTEST_LISTS).where(wanted)
+    numbered = lists.join(warehouse.read(USER_INDEX), "user_id")
+    return numbered.select("model_id", "user_idx", F.col("items.item_id").alias("items"))
 
 
 def newest_models(warehouse: Warehouse, cfg: Config) -> dict[str, str]:

@@ -127,7 +127,7 @@ def feature_list(warehouse: Warehouse, purpose: str) -> Rows:
 def model_list(warehouse: Warehouse) -> Rows:
     """Every model, newest first."""
     rows = warehouse.read_or_empty(tables.MODELS).orderBy(F.desc("created_at")).collect()
-    columns = ("model_id", "purpose", "as_of", "params", "seconds", "created_at")
+    columns = ("model_id", "purpose", "alias", "as_of", "params", "seconds", "created_at")
     return [{name: row[name] for name in columns} for row in rows]
 
 

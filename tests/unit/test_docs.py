@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tastemill.config.docs import settings_page
-from tastemill.evaluation import ranking, ratings
+from tastemill.evaluation import labels, ranking, ratings
 from tastemill.evaluation.docs import metrics_page
 from tastemill.evaluation.golden import WORKED
 from tastemill.tables import ALL
@@ -38,5 +38,6 @@ def test_every_column_and_metric_is_on_its_page() -> None:
         for field in table.schema:
             assert field.metadata["comment"], f"{table.name}.{field.name} has no meaning"
             assert [row for row in rows if row.startswith(f"| {field.name} | ")]
-    formulas = {**ranking.FORMULAS, **ranking.CATALOGUE_FORMULAS, **ratings.FORMULAS}
+    of_lists = {**ranking.FORMULAS, **ranking.CATALOGUE_FORMULAS}
+    formulas = {**of_lists, **ratings.FORMULAS, **labels.FORMULAS}
     assert list(WORKED) == list(formulas)

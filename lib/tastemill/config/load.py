@@ -28,6 +28,7 @@ from tastemill.negatives import ExamplesConfig
 from tastemill.profiles.config import ProfilesConfig
 from tastemill.quality.config import QualityConfig
 from tastemill.ranking.config import RankerConfig
+from tastemill.registry.config import RegistryConfig
 from tastemill.retrieval.config import RecommendConfig
 from tastemill.session import SessionConfig
 from tastemill.sources.config import IngestConfig
@@ -55,6 +56,7 @@ class Config(Section):
     deep: DeepConfig = DeepConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    registry: RegistryConfig = RegistryConfig()
     maintain: MaintainConfig = MaintainConfig()
 
     @property

@@ -30,11 +30,16 @@ BACKTEST = (
     "train_ranker",
     "recommend",
     "evaluate",
+    "register_models",
 )
 TRAINING = ("train_baselines", "train_als", "train_deep")
 PRODUCTION = ("build_profiles", "build_examples", *TRAINING, "recommend")
 ALONE = ("maintain_tables",)  # jobs beside the line
-JUDGED = ("recommend", "evaluate")  # stages that depend on which models there are
+JUDGED = (
+    "recommend",
+    "evaluate",
+    "register_models",
+)  # stages that depend on which models there are
 
 Stage = tuple[Purpose, str]
 """A job and the pass it is part of."""
@@ -148,6 +153,8 @@ def _is_wanted(name: str, cfg: Config) -> bool:
             return cfg.builds_features
         case "train_ranker":
             return cfg.ranker.enabled
+        case "register_models":
+            return cfg.registry.enabled
         case _:
             return True
 

@@ -21,9 +21,14 @@ MODELS = Table(
         ("alias", STRING, "candidate or champion"),
         ("seconds!", DOUBLE, "time of the fit"),
         ("created_at!", TIME, "when it was fitted"),
+        ("mlflow_run", STRING, "MLflow's run of it"),
     ),
     keys=("model_id", "purpose"),
-    content=("params", "input_versions", "artifact", "code_hash", "created_at"),
+    content=(
+        *("params", "input_versions", "artifact", "code_hash", "created_at"),
+        *("alias", "mlflow_run"),
+    ),
+    contract=2,
 )
 
 

@@ -1,0 +1,1 @@
+"""Which model is the champion, and what MLflow is told of all of them."""
