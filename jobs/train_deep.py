@@ -6,6 +6,7 @@ cluster, read them and nothing else. Weights stay in a folder that the model's r
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,6 +16,7 @@ from tastemill import job, models, passes, tables
 from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.errors import ContractError
 from tastemill.splits import is_past
 from tastemill.times import taken
 
@@ -24,12 +26,19 @@ if TYPE_CHECKING:
 SECTIONS = ("dataset", "split", "deep")
 INPUTS = (tables.EXAMPLES, tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
 OUTPUTS = (tables.TRAINING_HISTORY,)
+FACTORS = (tables.USER_FACTORS, tables.ITEM_FACTORS)
 
 
 def kinds(cfg: Config) -> list[str]:
     """The networks that the pass needs."""
     wanted = cfg.deep.enabled or cfg.recommend.model in cfg.deep.networks
     return passes.kinds_to_fit(cfg, cfg.deep.networks if wanted else ())
+
+
+def inputs(cfg: Config) -> dict[str, str]:
+    """What decides the factors that embeddings begin with, beside the events."""
+    begins = any(cfg.deep.of(network).init_from for network in cfg.deep.networks)
+    return {"als": cfg.als.model_dump_json()} if begins else {}
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -54,6 +63,8 @@ def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config) -> job.JobResul
     recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
     names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
+    if cfg.deep.init_from:
+        recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
     objective = cfg.deep.objective_of(cfg.dataset.task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     feeds = _feeds(warehouse, cfg, recipe, objective, sizes[1])
@@ -103,13 +114,29 @@ def _feeds(
     versions = {label: str(version) for label, version in recipe.versions.items()}
     folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
     maker = FeedMaker(folder, versions, cfg.deep, num_items, leave_out)
+    taken = _taken(warehouse, cfg)
     if cfg.deep.is_sequence:
-        return maker.of_histories(_taken(warehouse, cfg))
-    if cfg.deep.learns_from_events(cfg.dataset.task):
-        return maker.of_pairs(_taken(warehouse, cfg))
-    return maker.of_examples(
-        _examples(warehouse, cfg, objective), _taken(warehouse, cfg), objective
-    )
+        feeds = maker.of_histories(taken)
+    elif cfg.deep.learns_from_events(cfg.dataset.task):
+        feeds = maker.of_pairs(taken)
+    else:
+        feeds = maker.of_examples(_examples(warehouse, cfg, objective), taken, objective)
+    if first := recipe.params.get("init_from"):
+        users, items = (warehouse.read(t, where=first).select("idx", "vector") for t in FACTORS)
+        return replace(feeds, begin=maker.of_factors(users, items, first))
+    return feeds
+
+
+def _first(warehouse: Warehouse, cfg: Config) -> str:
+    """The model whose factors the embeddings begin with."""
+    kind, known = cfg.deep.init_from, passes.newest_models(warehouse, cfg)
+    if kind not in known or not warehouse.exists(tables.USER_FACTORS):
+        raise ContractError(
+            f"no factors of {kind} for {cfg.deep.model} to begin with",
+            expected=f"deep.init_from of {', '.join(known) or 'a model that is fitted before'}",
+            fix="fit it in the same run: als.models",
+        )
+    return known[kind]
 
 
 def _taken(warehouse: Warehouse, cfg: Config) -> DataFrame:

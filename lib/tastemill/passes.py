@@ -88,10 +88,20 @@ def _told(warehouse: Warehouse, newest: Table, states_of: Table, as_of: datetime
 
 
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:
-    """Which of a job's kinds a pass needs: all in a backtest, in production the chosen one."""
+    """Which of a job's kinds a pass needs: all in a backtest, in production the chosen one.
+
+    And the one whose factors a chosen network begins with.
+    """
     if cfg.run.purpose == "backtest":
         return list(own)
-    return [kind for kind in own if kind == cfg.recommend.model]
+    return [kind for kind in own if kind in published(cfg)]
+
+
+def published(cfg: Config) -> tuple[str, ...]:
+    """The model of production's lists, and what has to be fitted before it."""
+    kind = cfg.recommend.model
+    first = [cfg.deep.of(network).init_from for network in cfg.deep.networks if network == kind]
+    return (kind, *filter(None, first))
 
 
 def recipe(

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
 from tastemill.delta import Warehouse
-from tastemill.jobs import build_examples, build_profiles, ingest, recommend, train_deep
+from tastemill.errors import ContractError
+from tastemill.jobs import build_examples, build_profiles, ingest, recommend, train_als, train_deep
+from tastemill.models import find
 from tastemill.testing.toy import write_movielens
 
 pytestmark = pytest.mark.slow
@@ -59,3 +61,22 @@ def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: s
     past = warehouse.read(tables.EVENTS).where(F.col("event_time") < lists.as_of[0])
     seen = past.where("value >= 4").select("user_id", "item_id").toPandas()
     assert shown.merge(seen).empty
+
+
+def test_a_network_begins_with_the_factors_of_another(spark: SparkSession, folder: Path) -> None:
+    cfg = load_config(
+        Request(
+            "movielens-100k",
+            settings=(
+                *(f"run.data='{folder}/data'", f"run.warehouse='{folder}/warehouse'", *SMALL),
+                *("dataset.task=implicit", "dataset.positive_min=4", "deep.model=gmf"),
+                *("deep.init_from=als", "als.rank=4", "als.max_iter=3", "als.models=['als']"),
+            ),
+        )
+    )
+    with pytest.raises(ContractError, match="no factors of als for gmf to begin with"):
+        train_deep.run(spark, cfg)
+    (first,) = train_als.run(spark, cfg).models.values()
+    (model_id,) = train_deep.run(spark, cfg).models.values()
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    assert find(warehouse, model_id).params["init_from"] == first

@@ -201,6 +201,18 @@ def test_sparse_tables_move_only_what_a_step_met(spec: TrainSpec, make_feed: Mak
     assert not torch.equal(table["users.table.weight"][:3], start["users.table.weight"][:3])
 
 
+@pytest.mark.parametrize("objective", ["mse", TOWERS])
+def test_half_as_precise_products_learn_the_same(spec: TrainSpec, objective: str) -> None:
+    network = "embedding_mlp" if objective == "mse" else "two_tower"
+    base = replace(spec, network=network, objective=objective, params=json.dumps(PARAMS))
+    found = {
+        precision: _values(train(_elsewhere(base, precision, precision=precision)), "valid_loss")
+        for precision in ("auto", "float32", "bfloat16")
+    }
+    assert found["auto"] == found["float32"] != found["bfloat16"]
+    assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05)
+
+
 def test_unknown_objective(spec: TrainSpec) -> None:
     with pytest.raises(TrainingError, match="unknown objective"):
         train(replace(spec, objective="hinge"))

@@ -74,6 +74,10 @@ class EmbeddingMLP(nn.Module):
         scores: Tensor = self.perceptron(left, right)
         return scores
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """The table of each side's ids, a row for each idx, by the column of a batch."""
+        return {"user_idx": self.users.table, "item_idx": self.items.table}
+
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
         """Scores (B, M) of every user with every item, equal to `forward` pair by pair.

@@ -95,6 +95,10 @@ class NeuralCF(nn.Module):
             parts.append(self.perceptron(self._layer_part(users), self._layer_part(items)))
         return torch.stack(parts).sum(dim=0)
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """The table of each side's ids, a row for each idx, by the column of a batch."""
+        return {"user_idx": self.users.table, "item_idx": self.items.table}
+
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
         """Scores (B, M) of every user with every item, equal to `forward` pair by pair.

@@ -118,6 +118,10 @@ class SequenceNetwork(nn.Module):
         """Vectors (num_items, d)."""
         return self.of_items(self.items.weight[:-1])
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """The table of each side's ids, a row for each idx, by the column of a batch."""
+        return {"item_idx": self.items}
+
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
         """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""

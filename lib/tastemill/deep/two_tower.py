@@ -99,6 +99,10 @@ class TwoTower(nn.Module):
         vectors: Tensor = self.item_tower(batch["item_idx"], batch["item_vector"])
         return vectors
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """The table of each side's ids, a row for each idx, by the column of a batch."""
+        return {"user_idx": self.user_tower.ids.table, "item_idx": self.item_tower.ids.table}
+
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
         """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""

@@ -15,6 +15,7 @@ from tastemill import job, tables
 from tastemill.config import Purpose
 from tastemill.config.load import Config
 from tastemill.errors import UsageError, did_you_mean
+from tastemill.passes import published
 from tastemill.release import code_hash
 from tastemill.tables import Table
 
@@ -167,6 +168,6 @@ def _serves(name: str, cfg: Config) -> bool:
         case "build_examples" | "train_deep":
             return network
         case "train_als" | "train_baselines":
-            return cfg.recommend.model in training[name]
+            return bool(set(published(cfg)) & set(training[name]))
         case _:
             return True

@@ -32,6 +32,11 @@ class DeepConfig(Section):
     enabled: bool = Field(True, description="Whether a run trains them in the backtest.")
     embedding_dim: int = Field(32, ge=1, description="Length of user and item embeddings.")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="Widths of hidden layers.")
+    init_from: str = Field(
+        "",
+        description="A model whose factors the embeddings begin with, such as als, fitted in the "
+        "same run; they fill as much of each as they are long. Empty: random numbers.",
+    )
     id_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of ids hidden in training, so that strangers score."
     )
@@ -74,6 +79,11 @@ class DeepConfig(Section):
     num_threads: int = Field(1, ge=1, description="Threads of each on a CPU.")
     local_mode: bool = Field(True, description="On the driver's machine, else on the cluster.")
     use_gpu: Literal["auto", "yes", "no"] = Field("auto", description="GPUs when there are any.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of products inside the network; weights stay float32. By default bfloat16 on "
+        "GPUs.",
+    )
     retries: int = Field(1, ge=0, description="Launches after a failed one, from its checkpoint.")
     timeout_seconds: int = Field(300, ge=1, description="How long a process waits for others.")
     slots_wait_seconds: int = Field(

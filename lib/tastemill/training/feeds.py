@@ -29,12 +29,14 @@ class Feeds:
         valid: rows to measure the loss on after every epoch.
         users: users to rank the catalogue for after every epoch.
         items: what the network takes of items beside their index, for the same.
+        begin: vectors that embeddings begin with, of users and of items.
     """
 
     train: FeedSpec
     valid: FeedSpec | None = None
     users: FeedSpec | None = None
     items: FeedSpec | None = None
+    begin: tuple[FeedSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,25 @@ class FeedMaker:
         before = taken.where("split = 'train'")
         users = self._users(taken).join(histories(before, length, self.num_items), "user_idx")
         return Feeds(of(before, splits="train"), users=self._ranked(users, ("history",)))
+
+    def of_factors(self, users: DataFrame, items: DataFrame, model_id: str) -> tuple[FeedSpec, ...]:
+        """The vectors that embeddings begin with; of a side that a network has no table of, none.
+
+        Args:
+            users: (idx, vector) of a model.
+            items: the same.
+            model_id: the model.
+        """
+        sides = {"user": users, "item": items}
+        if self.cfg.is_sequence:
+            del sides["user"]
+
+        def of(side: str, factors: DataFrame) -> FeedSpec:
+            columns = (f"{side}_idx", f"{side}_vector")
+            rows = factors.toDF(*columns)
+            return self._make(rows, columns, columns[:1], factors=model_id)
+
+        return tuple(of(side, factors) for side, factors in sides.items())
 
     @property
     def _network(self) -> Any:  # noqa: ANN401 - networks share attributes, not a base

@@ -39,6 +39,7 @@ PARAMS = (
     "validate_users",
     "patience",
     "num_processes",
+    "precision",
 )
 OF_SEQUENCES = ("max_length", "num_blocks", "num_heads", "dropout", "batch_users")
 
@@ -88,6 +89,7 @@ def fit_network(
         valid=feeds.valid,
         users=feeds.users,
         items=feeds.items,
+        begin=feeds.begin,
         checkpoint_dir=str(folder / "checkpoints"),
         artifact_dir=str(folder / "network"),
         network=cfg.model,
@@ -107,6 +109,7 @@ def fit_network(
         num_threads=cfg.num_threads,
         timeout_s=cfg.timeout_seconds,
         feed=cfg.feed,
+        precision=cfg.precision,
     )
     where = LaunchConfig(
         num_processes=cfg.num_processes,

@@ -21,6 +21,7 @@ from tastemill.deep.objectives import OBJECTIVES, Objective
 from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
+from tastemill.training.begin import begin_with
 from tastemill.training.checks import check_columns, check_device, check_tables
 from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed
@@ -146,7 +147,8 @@ class _Run:
         parts, value = _parts(batch, self.spec.accumulate), 0.0
         for place, part in enumerate(parts):
             with self.ranks.alone(self.parallel, wanted=place + 1 < len(parts)):
-                loss: Tensor = self.parallel(part)
+                with self._precision():
+                    loss: Tensor = self.parallel(part)
                 value += float(loss.detach())
                 if not np.isfinite(value):
                     raise self._not_a_number(value, batch, epoch, step)
@@ -159,6 +161,11 @@ class _Run:
         self._set_rate(epoch * self.train_feed.steps + step)
         self.optimizer.step()
         return torch.tensor([value, float(own)], dtype=torch.float64)
+
+    def _precision(self) -> torch.autocast:
+        device, asked = self.ranks.device.type, self.spec.precision
+        wanted = asked == "bfloat16" or (asked == "auto" and device == "cuda")
+        return torch.autocast(device, torch.bfloat16, enabled=wanted)
 
     def _set_rate(self, step: int) -> None:
         """Follows from the step alone, so that a resumed training goes on with it."""
@@ -187,7 +194,9 @@ class _Run:
         totals = torch.zeros(2, dtype=torch.float64)
         for batch in feed.epoch(0):
             moved = self._to_device(batch)
-            totals += torch.stack((self.objective(moved), self.objective.weight(moved))).cpu()
+            with self._precision():
+                loss = self.objective(moved)
+            totals += torch.stack((loss.float(), self.objective.weight(moved))).cpu()
         return totals
 
     @torch.no_grad()
@@ -238,6 +247,7 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     check_columns(spec, objective)
     check_tables(spec, network)
     check_device(ranks, network)
+    begin_with(network, spec)
     optimizer = optimizer_of(spec, network, ranks.device)
     history: History = []
     if found := checkpoints.latest(Path(spec.checkpoint_dir)):

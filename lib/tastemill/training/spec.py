@@ -83,7 +83,7 @@ class FeedSpec:
 
 _OF_IDENTITY = (
     *("network", "objective", "negatives", "batch_size", "accumulate", "seed"),
-    *("learning_rate", "weight_decay", "warmup", "decay", "max_norm"),
+    *("learning_rate", "weight_decay", "warmup", "decay", "max_norm", "precision"),
 )
 
 
@@ -100,6 +100,7 @@ class TrainSpec:
         valid: Rows for the validation loss, or none.
         users: Users to rank the catalogue for after every epoch, or none.
         items: What the network takes of items beside their index, for the same.
+        begin: Vectors that embeddings begin with: a feed for each side that has some.
         objective: A key of `tastemill.deep.objectives`.
         negatives: Items that `sampled_softmax` draws at each step.
         batch_size: Rows of one step over all ranks together.
@@ -110,6 +111,7 @@ class TrainSpec:
         patience: Epochs without a higher NDCG that end a training; 0 for none.
         timeout_s: How long a rank waits for the others before it gives up.
         feed: `petastorm` or `pyarrow`.
+        precision: `float32` or `bfloat16` for products; `auto` is the latter on a GPU.
         use_gpu: Use CUDA where the process sees a device.
         attempt: Number of the launch, from 0.
         status_dir: Where ranks leave their last word; empty for none.
@@ -124,6 +126,7 @@ class TrainSpec:
     valid: FeedSpec | None = None
     users: FeedSpec | None = None
     items: FeedSpec | None = None
+    begin: tuple[FeedSpec, ...] = ()
     objective: str = "mse"
     negatives: int = 0
     epochs: int = 5
@@ -140,6 +143,7 @@ class TrainSpec:
     timeout_s: int = 300
     feed: str = "petastorm"
     shuffle: bool = True
+    precision: str = "auto"
     use_gpu: bool = False
     attempt: int = 0
     status_dir: str = ""
@@ -155,6 +159,8 @@ class TrainSpec:
         if self.warmup or self.decay != "none":
             values["epochs"] = self.epochs
         values |= {f"params.{k}": v for k, v in json.loads(self.params).items()}
+        if self.begin:
+            values["begin_sha256"] = digest([feed.sha256 for feed in self.begin])
         return values | {
             "feed": self.feed,
             "shuffle": self.shuffle,
