@@ -1,6 +1,7 @@
 """A shard's row groups as numpy columns, read by Petastorm or by plain pyarrow."""
 
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,7 +80,10 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
     Petastorm decides that a finite read has ended by two looks at its queue, between which the
     last row groups can slip in and be lost. An endless read never asks that question, so the
     reader is endless and exactly the shard's number of row groups is taken from it.
+
+    It would make matrices of lists row by row, in Python; so its tables are taken as they are.
     """
+    names = [column.name for column in spec.columns]
     state = np.random.SeedSequence((shard.seed, epoch)).generate_state(1)[0]
     from petastorm.reader import make_batch_reader  # noqa: PLC0415 - takes a second
 
@@ -95,13 +99,33 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
             cur_shard=shard.rank,
             shard_count=shard.world,
         )
+        reader._results_queue_reader = _Tables()
         try:
+            _wait_for_work(reader)
             for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
-                yield next(reader)._asdict()
+                table = next(reader)
+                yield {name: _as_numpy(table.column(name)) for name in names}
         # Its context manager does the same, and prints a line each time.
         finally:
             reader.stop()
             reader.join()
+
+
+class _Tables:
+    """What a reader asks for results, giving Arrow's tables."""
+
+    batched_output = True
+
+    def read_next(self, pool: Any, schema: object, ngram: object) -> pa.Table:  # noqa: ANN401
+        """The next row group."""
+        return pool.get_results()
+
+
+def _wait_for_work(reader: Any) -> None:  # noqa: ANN401
+    """Until a thread of Petastorm's has named the first row group: its pool would sleep 0.1 s."""
+    until = time.monotonic() + 1.0
+    while not reader._workers_pool._ventilator_queue and time.monotonic() < until:
+        time.sleep(0.0005)
 
 
 @contextmanager
