@@ -67,7 +67,7 @@ def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config) -> job.JobResul
         recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
     objective = cfg.deep.objective_of(cfg.dataset.task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
-    feeds = _feeds(warehouse, cfg, recipe, objective, sizes[1])
+    feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]))
     start = time.monotonic()
     result = fit.fit_network(
         spark,
@@ -107,18 +107,24 @@ def _examples(warehouse: Warehouse, cfg: Config, objective: str) -> DataFrame:
 
 
 def _feeds(
-    warehouse: Warehouse, cfg: Config, recipe: models.Recipe, objective: str, num_items: int
+    warehouse: Warehouse,
+    cfg: Config,
+    recipe: models.Recipe,
+    objective: str,
+    sizes: tuple[int, int],
 ) -> "Feeds":
     from tastemill.training.feeds import FeedMaker  # noqa: PLC0415 - torch, as above
 
     versions = {label: str(version) for label, version in recipe.versions.items()}
     folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
-    maker = FeedMaker(folder, versions, cfg.deep, num_items, leave_out)
+    maker = FeedMaker(folder, versions, cfg.deep, sizes, leave_out)
     taken = _taken(warehouse, cfg)
     if cfg.deep.is_sequence:
         feeds = maker.of_histories(taken)
     elif cfg.deep.learns_from_events(cfg.dataset.task):
         feeds = maker.of_pairs(taken)
+        if cfg.deep.model == "deep_mf":
+            return replace(feeds, begin=maker.of_rows(taken))
     else:
         feeds = maker.of_examples(_examples(warehouse, cfg, objective), taken, objective)
     if first := recipe.params.get("init_from"):

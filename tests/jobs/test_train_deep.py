@@ -39,7 +39,7 @@ def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.mark.parametrize("kind", ["embedding_mlp", "neumf", "two_tower", "sasrec"])
+@pytest.mark.parametrize("kind", ["embedding_mlp", "neumf", "deep_mf", "two_tower", "sasrec"])
 def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: str) -> None:
     cfg = settings(folder, kind)
     (model_id,) = train_deep.run(spark, cfg).models.values()

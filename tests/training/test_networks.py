@@ -22,6 +22,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "gmf": IDS,
     "mlp": IDS,
     "neumf": IDS,
+    "deep_mf": {**IDS, "max_length": 4},
     "two_tower": VECTORS,
     "wide_deep": FEATURES,
     "dcn": {**FEATURES, "rank": 3},
@@ -39,7 +40,14 @@ SCORING = [kind for kind in PARAMS if kind not in ("wide_deep", "dcn", "dlrm")]
 
 def network_of(kind: str) -> Any:
     torch.manual_seed(1)
-    return build(kind, PARAMS[kind])
+    network: Any = build(kind, PARAMS[kind])
+    if kind == "deep_mf":
+        # Everybody took something, and no two the same; not what the rows of a batch are about.
+        for ids, others in (("user_idx", ITEMS), ("item_idx", USERS)):
+            rows = network.rows()[ids][:-1]
+            drawn = [torch.randperm(others)[: rows.shape[1]] for _ in rows]
+            rows.copy_(torch.stack(drawn))
+    return network
 
 
 def batch_of(rows: int = ROWS, seed: int = 1) -> Batch:
@@ -270,3 +278,20 @@ def test_neumf_begins_where_its_parts_ended(share: float) -> None:
     network.start_from(gmf, mlp, share)
     expected = share * gmf(batch) + (1 - share) * mlp(batch)
     torch.testing.assert_close(network(batch), expected)
+
+
+def test_deep_mf_is_not_shown_what_it_is_to_tell() -> None:
+    network, batch = network_of("deep_mf").train(), batch_of()
+    shown = {name: network.rows()[name].clone() for name in ("user_idx", "item_idx")}
+    before = network(batch)
+    for row in range(ROWS):
+        one = {name: values[row : row + 1] for name, values in batch.items()}
+        for mine, other, padding in (
+            ("user_idx", "item_idx", ITEMS),
+            ("item_idx", "user_idx", USERS),
+        ):
+            changed = shown[mine].clone()
+            own = changed[one[mine]]
+            changed[one[mine]] = own.masked_fill(own == one[other].int(), padding)
+            network.rows()[mine].copy_(changed)
+        torch.testing.assert_close(network.eval()(one), before[row : row + 1])

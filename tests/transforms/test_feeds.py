@@ -12,7 +12,7 @@ from tastemill.training.config import DeepConfig
 from tastemill.training.feeds import FeedMaker
 from tastemill.training.spec import FeedSpec
 
-START, ITEMS = datetime(2024, 5, 1, tzinfo=UTC), 20
+START, USERS, ITEMS = datetime(2024, 5, 1, tzinfo=UTC), 5, 20
 # user: what they took, in order, and how many of it the validation part holds.
 TAKEN = {0: ([1, 2, 3, 4], 1), 1: ([5, 6, 5, 7], 2), 2: ([8, 9], 0), 3: ([3], 1), 4: ([2, 1, 2], 1)}
 
@@ -48,7 +48,7 @@ def examples(taken: DataFrame) -> DataFrame:
 
 def maker(folder: Path, **settings: object) -> FeedMaker:
     values = {"num_processes": 1, "validate_epochs": True, "max_length": 3, **settings}
-    return FeedMaker(folder, {"table": "1"}, DeepConfig.model_validate(values), ITEMS)
+    return FeedMaker(folder, {"table": "1"}, DeepConfig.model_validate(values), (USERS, ITEMS))
 
 
 def rows_of(feed: FeedSpec | None) -> list[dict[str, object]]:
@@ -78,7 +78,7 @@ def test_histories_end_where_validation_begins(taken: DataFrame, tmp_path: Path)
 
 def test_what_was_taken_before_may_come_again(taken: DataFrame, tmp_path: Path) -> None:
     made = maker(tmp_path, model="sasrec")
-    again = FeedMaker(made.folder, made.versions, made.cfg, ITEMS, leave_out=False)
+    again = FeedMaker(made.folder, made.versions, made.cfg, (USERS, ITEMS), leave_out=False)
     users = rows_of(again.of_histories(taken).users)
     assert [(row["user_idx"], row["held"]) for row in users] == [
         (0, [4, ITEMS]),
@@ -138,3 +138,28 @@ def test_nobody_to_ask(taken: DataFrame, tmp_path: Path) -> None:
         .users
         is None
     )
+
+
+def test_rows_of_both_sides_are_of_the_past(taken: DataFrame, tmp_path: Path) -> None:
+    users, items = maker(tmp_path, model="deep_mf").of_rows(taken)
+    of_users = {row["user_idx"]: row["history"] for row in rows_of(users)}
+    assert of_users == {0: [1, 2, 3], 1: [5, 6, ITEMS], 2: [8, 9, ITEMS], 4: [2, 1, ITEMS]}
+    of_items = {row["item_idx"]: row["history"] for row in rows_of(items)}
+    assert of_items[1] == [0, 4, USERS]
+    assert of_items[5] == [1, USERS, USERS]
+    assert 4 not in of_items
+    everything = maker(tmp_path, model="deep_mf", validate_epochs=False).of_rows(taken)
+    assert {row["item_idx"] for row in rows_of(everything[1])} == {1, 2, 3, 4, 5, 6, 7, 8, 9}
+
+
+def test_factors_are_as_they_were_fitted(spark: SparkSession, tmp_path: Path) -> None:
+    schema = "idx int, vector array<float>"
+    factors = spark.createDataFrame([(3, [0.5, 1.5]), (0, [2.0, -1.0])], schema)
+    users, items = maker(tmp_path, model="gmf").of_factors(factors, factors, "als-1")
+    assert rows_of(users) == [
+        {"user_idx": 0, "user_vector": [2.0, -1.0]},
+        {"user_idx": 3, "user_vector": [0.5, 1.5]},
+    ]
+    assert [column.name for column in items.columns] == ["item_idx", "item_vector"]
+    (alone,) = maker(tmp_path, model="sasrec").of_factors(factors, factors, "als-1")
+    assert alone == items

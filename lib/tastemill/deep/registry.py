@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tastemill.deep.dcn import DCN, DCNConfig
+from tastemill.deep.deep_mf import DeepMF, DeepMFConfig
 from tastemill.deep.dlrm import DLRM
 from tastemill.deep.embedding_mlp import EmbeddingMLP, EmbeddingMLPConfig
 from tastemill.deep.feature_input import FeaturesConfig
@@ -25,6 +26,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "gmf": (GMFConfig, NeuralCF),
     "mlp": (MLPConfig, NeuralCF),
     "neumf": (NeuMFConfig, NeuralCF),
+    "deep_mf": (DeepMFConfig, DeepMF),
     "two_tower": (TwoTowerConfig, TwoTower),
     "wide_deep": (FeaturesConfig, WideDeep),
     "dcn": (DCNConfig, DCN),

@@ -1,4 +1,4 @@
-"""Embeddings that begin with the vectors of another model."""
+"""What a network holds before its first step: vectors of another model, rows of what was taken."""
 
 from typing import Any
 
@@ -7,31 +7,29 @@ import torch
 from tastemill.errors import TrainingError
 from tastemill.training.feed import open_feed
 from tastemill.training.groups import Shard
-from tastemill.training.spec import FeedSpec, TrainSpec
+from tastemill.training.spec import TrainSpec
 
 
 @torch.no_grad()
 def begin_with(network: Any, spec: TrainSpec) -> None:  # noqa: ANN401 - networks share methods, not a base
     """Put each vector into the first numbers of its id's embedding; the others stay random.
 
+    Histories go into the network's rows.
+
     Raises:
         TrainingError: Vectors longer than embeddings.
     """
     for feed in spec.begin:
-        ids, vectors = _names(feed)
-        table, width = network.embeddings()[ids].weight, feed.column(vectors).width
-        if width > table.shape[1]:
+        ids, values = (column.name for column in feed.columns)
+        into = network.rows()[ids] if values == "history" else network.embeddings()[ids].weight
+        width = feed.column(values).width
+        if width > into.shape[1]:
             raise TrainingError(
                 f"the vectors that {ids} begins with are longer than its embeddings",
-                expected=f"{table.shape[1]} numbers or fewer",
+                expected=f"{into.shape[1]} numbers or fewer",
                 found=str(width),
                 fix="raise deep.embedding_dim, or take factors of a lower rank",
             )
         whole = Shard(batch_size=feed.rows, shuffle=False)
         for batch in open_feed(feed, spec.feed, whole).epoch(0):
-            table[batch[ids], :width] = batch[vectors].to(table.device)
-
-
-def _names(feed: FeedSpec) -> tuple[str, str]:
-    side = "user" if feed.column("user_vector").width else "item"
-    return f"{side}_idx", f"{side}_vector"
+            into[batch[ids].to(into.device), :width] = batch[values].to(into)

@@ -7,10 +7,20 @@ from pydantic import Field, ValidationError, model_validator
 from tastemill.config import Section
 
 SEQUENCES = ("sasrec", "esasrec", "hstu")
-OF_IDS = ("gmf", "mlp", "neumf")  # which know users and items by their numbers alone
+OF_IDS = ("gmf", "mlp", "neumf", "deep_mf")  # which know users and items by their numbers alone
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
 PAIR_NEGATIVES = 4
-Network = Literal["embedding_mlp", "gmf", "mlp", "neumf", "two_tower", "sasrec", "esasrec", "hstu"]
+Network = Literal[
+    "embedding_mlp",
+    "gmf",
+    "mlp",
+    "neumf",
+    "deep_mf",
+    "two_tower",
+    "sasrec",
+    "esasrec",
+    "hstu",
+]
 
 
 class DeepConfig(Section):
@@ -25,7 +35,8 @@ class DeepConfig(Section):
     objective: Literal["auto", "mse", "bce", "sampled_bce", "bpr"] = Field(
         "auto",
         description="What it learns: stars (mse), what was taken among the examples (bce), or, of "
-        "gmf, mlp and neumf, what was taken against items that each step draws (sampled_bce, bpr). "
+        "networks of ids (gmf, mlp, neumf, deep_mf), what was taken against items that each step "
+        "draws (sampled_bce, bpr). "
         "By default stars in rating tasks, else sampled_bce where there is a choice. Two towers "
         "and sequences have objectives of their own.",
     )
@@ -96,7 +107,12 @@ class DeepConfig(Section):
     temperature: float = Field(
         0.1, gt=0, description="two_tower: scores are cosines divided by it."
     )
-    max_length: int = Field(100, ge=1, description="Sequences: items that a network looks back.")
+    max_length: int = Field(
+        100,
+        ge=1,
+        description="Sequences: items that a network looks back. deep_mf: those of a user, and "
+        "users of an item.",
+    )
     num_blocks: int = Field(2, ge=1, description="Sequences: blocks, one after another.")
     num_heads: int = Field(1, ge=1, description="Sequences: heads of a block.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Sequences: numbers hidden in training.")
@@ -107,7 +123,7 @@ class DeepConfig(Section):
         0,
         ge=0,
         description="Sequences: items drawn at each step, of which the next one is to be told; 0 "
-        "for the whole catalogue. Of gmf, mlp and neumf: items drawn for each row; 0 for four.",
+        "for the whole catalogue. Networks of ids: items drawn for each row; 0 for four.",
     )
 
     @model_validator(mode="after")
@@ -120,12 +136,22 @@ class DeepConfig(Section):
     def _has_that_objective(self) -> Self:
         if self.objective in DRAWING and self.model not in OF_IDS:
             raise ValueError(f"{self.objective} is of {', '.join(OF_IDS)}")
+        if self.model == "deep_mf" and self.objective not in ("auto", *DRAWING):
+            raise ValueError(f"deep_mf learns by {' or '.join(DRAWING)}: leave it at auto")
         if self.objective != "auto" and (self.is_sequence or self.model == "two_tower"):
             raise ValueError(f"{self.model} has an objective of its own: leave it at auto")
         return self
 
     @model_validator(mode="after")
+    def _can_begin(self) -> Self:
+        if self.init_from and self.model == "deep_mf":
+            raise ValueError("deep_mf has no embeddings of ids for init_from")
+        return self
+
+    @model_validator(mode="after")
     def _sparse_suits(self) -> Self:
+        if self.sparse and (self.is_sequence or self.model == "deep_mf"):
+            raise ValueError(f"{self.model} has no tables that can be sparse")
         if self.sparse and (self.weight_decay or self.max_norm):
             raise ValueError("sparse goes without weight_decay and max_norm, which take all rows")
         return self
@@ -179,6 +205,8 @@ class DeepConfig(Section):
             return "in_batch_softmax"
         if self.objective != "auto":
             return self.objective
+        if self.model == "deep_mf":  # its scores are no stars
+            return "sampled_bce"
         if task == "rating":
             return "mse"
         return "sampled_bce" if self.model in OF_IDS else "bce"

@@ -29,7 +29,7 @@ class Feeds:
         valid: rows to measure the loss on after every epoch.
         users: users to rank the catalogue for after every epoch.
         items: what the network takes of items beside their index, for the same.
-        begin: vectors that embeddings begin with, of users and of items.
+        begin: what users or items begin with: vectors of another model, or rows.
     """
 
     train: FeedSpec
@@ -47,14 +47,14 @@ class FeedMaker:
         folder: where feeds lie; one that is there already isn't made again.
         versions: of the tables that the rows come from.
         cfg: network and processes.
-        num_items: of the index; it fills up lists of items.
+        sizes: users and items of the indexes; those numbers fill up lists.
         leave_out: whether lists leave out what a user took before.
     """
 
     folder: Path
     versions: Mapping[str, str]
     cfg: DeepConfig
-    num_items: int
+    sizes: tuple[int, int]
     leave_out: bool = True
 
     def of_examples(self, examples: DataFrame, taken: DataFrame, objective: str) -> Feeds:
@@ -123,6 +123,27 @@ class FeedMaker:
         users = self._users(taken).join(histories(before, length, self.num_items), "user_idx")
         return Feeds(of(before, splits="train"), users=self._ranked(users, ("history",)))
 
+    def of_rows(self, taken: DataFrame) -> tuple[FeedSpec, ...]:
+        """What users took last, and who took items last.
+
+        Args:
+            taken: what users took before the cut, with `split`.
+        """
+        validates = self._validates(taken)
+        past = taken.where("split = 'train'") if validates else taken
+        turned = past.withColumns({"user_idx": F.col("item_idx"), "item_idx": F.col("user_idx")})
+        length = self.cfg.max_length
+        told = {"rows": "train" if validates else "train,valid", "length": str(length)}
+        feeds = []
+        for side, rows, padding in (
+            ("user", past, self.num_items),
+            ("item", turned, self.sizes[0]),
+        ):
+            made = histories(rows, length, padding).withColumnRenamed("user_idx", f"{side}_idx")
+            columns = (f"{side}_idx", "history")
+            feeds.append(self._make(made, columns, columns[:1], **told))
+        return tuple(feeds)
+
     def of_factors(self, users: DataFrame, items: DataFrame, model_id: str) -> tuple[FeedSpec, ...]:
         """The vectors that embeddings begin with; of a side that a network has no table of, none.
 
@@ -141,6 +162,11 @@ class FeedMaker:
             return self._make(rows, columns, columns[:1], factors=model_id)
 
         return tuple(of(side, factors) for side, factors in sides.items())
+
+    @property
+    def num_items(self) -> int:
+        """Items of the index."""
+        return self.sizes[1]
 
     @property
     def _network(self) -> Any:  # noqa: ANN401 - networks share attributes, not a base

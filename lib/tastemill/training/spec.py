@@ -100,7 +100,7 @@ class TrainSpec:
         valid: Rows for the validation loss, or none.
         users: Users to rank the catalogue for after every epoch, or none.
         items: What the network takes of items beside their index, for the same.
-        begin: Vectors that embeddings begin with: a feed for each side that has some.
+        begin: What users or items begin with, an index and a vector or a history in each feed.
         objective: A key of `tastemill.deep.objectives`.
         negatives: Items that `sampled_softmax` draws at each step.
         batch_size: Rows of one step over all ranks together.
