@@ -1,5 +1,6 @@
 """One suite for every feed: each row once, equal steps, an order that can be repeated."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -137,6 +138,15 @@ def test_a_file_cut_short_after_opening(make_feed: MakeFeed, kind: str) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FeedError, match="can't read"):
         list(source.epoch(0))
+
+
+def test_a_folder_that_goes_away_in_mid_run(make_feed: MakeFeed, kind: str) -> None:
+    spec = make_feed([50, 50])
+    source = open_feed(spec, kind, Shard())
+    assert sum(len(batch["label"]) for batch in source.epoch(0)) == 100
+    shutil.rmtree(spec.folder)
+    with pytest.raises(FeedError, match=f"can't read {spec.folder}"):
+        list(source.epoch(1))
 
 
 def test_a_missing_file(make_feed: MakeFeed, kind: str) -> None:

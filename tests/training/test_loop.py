@@ -5,6 +5,8 @@ import json
 import math
 import multiprocessing
 import os
+import resource
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -238,6 +240,41 @@ def test_a_rank_that_the_launcher_ends_says_so(spec: TrainSpec, tmp_path: Path) 
     with pytest.raises(StoppedError):
         train_and_report(ended)
     assert read_statuses(tmp_path / "status")[0].is_echo
+
+
+def test_a_port_that_is_taken_is_worth_another_start(
+    spec: TrainSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        for name, value in (*place.items(), ("MASTER_PORT", str(taken.getsockname()[1]))):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(Exception, match=r"(?i)address already in use"):
+            train_and_report(replace(spec, status_dir=str(tmp_path / "status")))
+    status = read_statuses(tmp_path / "status")[0]
+    assert "address already in use" in status.error.lower()
+    # The launcher tries again, by another port.
+    assert not status.final
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(spec: TrainSpec) -> None:
+    """A process may write files of 4 KiB at most, which no file of weights is."""
+    train(replace(spec, epochs=1))
+    before = {path.name for path in Path(spec.checkpoint_dir).glob("epoch-*")}
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(Exception, match=r"File too large"):
+            train(replace(spec, epochs=2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {path.name for path in Path(spec.checkpoint_dir).glob("epoch-*")} == before
+    # With room again it goes on from there.
+    assert train(replace(spec, epochs=2)).epochs == 2
 
 
 def test_an_echo_is_told_from_a_cause() -> None:
