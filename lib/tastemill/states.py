@@ -3,6 +3,10 @@
 `users` and `items` hold the newest state of each, `user_states` and `item_states` all those whose
 time the source tells. A state is known from just after its `updated_at` until the next one's: an
 event that tells of its item, as the line of an invoice tells the price, does not know it before.
+
+Equal states in a row are kept once, by the first time. So what a file tells that comes late, of a
+time between two equal states (A on Monday and Wednesday, then B on Tuesday), holds until the next
+change, as if Wednesday had said nothing: where files come out of order, ingest them anew in one.
 """
 
 from datetime import datetime

@@ -133,7 +133,7 @@ class FeedMaker:
         past = taken.where("split = 'train'") if validates else taken
         turned = past.withColumns({"user_idx": F.col("item_idx"), "item_idx": F.col("user_idx")})
         length = self.cfg.max_length
-        told = {"rows": "train" if validates else "train,valid", "length": str(length)}
+        told = {"of": "train" if validates else "train,valid", "length": str(length)}
         feeds = []
         for side, rows, padding in (
             ("user", past, self.num_items),
