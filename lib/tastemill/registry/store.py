@@ -71,6 +71,9 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
     client = _client(place.uri)
     experiment = _experiment(client, place)
     runs = {}
+    networks = [each.model.model_id for each in told if has_network(each.model)]
+    if champion not in networks:
+        _forget_champion(client, place.name)
     for each in told:
         model = each.model
         run_id = _run_of(client, experiment, model.model_id)
@@ -82,6 +85,16 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
             alias = "champion" if model.model_id == champion else "candidate"
             client.set_registered_model_alias(place.name, alias, version)
     return runs
+
+
+def _forget_champion(client: Any, name: str) -> None:  # noqa: ANN401
+    """No version is the champion while a model without a network is."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        client.delete_registered_model_alias(name, "champion")
+    except MlflowException:
+        return  # nothing is registered yet
 
 
 def has_network(model: Model) -> bool:
@@ -128,8 +141,9 @@ def _new_run(client: Any, experiment: str, told: Told) -> str:  # noqa: ANN401
     tags = {MODEL_ID: model.model_id, "tastemill.kind": model.kind, **told.tags}
     run = client.create_run(experiment, tags=tags, run_name=model.model_id)
     run_id, at = str(run.info.run_id), run.info.start_time
+    by_epoch = {metric for _, metric, _ in told.history}
     figures = [
-        *((name, value, 0) for name, value in told.metrics.items()),
+        *((name, value, 0) for name, value in told.metrics.items() if name not in by_epoch),
         *((metric, value, epoch) for epoch, metric, value in told.history),
     ]
     client.log_batch(
