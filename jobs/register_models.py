@@ -48,7 +48,8 @@ def place_of(cfg: Config) -> Place:
     settings, dataset = cfg.registry, cfg.dataset.name
     if on_databricks():
         schema = cfg.run.warehouse.replace("/", "-")
-        own = Place("databricks-uc", f"/Shared/tastemill-{dataset}", f"{schema}.recommender")
+        names = (f"/Shared/tastemill-{dataset}", f"{schema}.recommender")
+        own = Place("databricks", *names, registry="databricks-uc")
     else:
         folder = paths.artifacts(cfg) / "mlflow"
         if not settings.tracking_uri:
@@ -60,6 +61,7 @@ def place_of(cfg: Config) -> Place:
         settings.experiment or own.experiment,
         settings.name or own.name,
         "" if settings.tracking_uri else own.files,
+        "" if settings.tracking_uri else own.registry,
     )
 
 

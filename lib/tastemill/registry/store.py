@@ -29,12 +29,14 @@ class Place:
         experiment: Its name.
         name: Of the registered model.
         files: Folder of files that go with runs; empty where the store has one of its own.
+        registry: URI of the store of registered models; empty for the same.
     """
 
     uri: str
     experiment: str
     name: str
     files: str = ""
+    registry: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
     Raises:
         SetupError: MLflow isn't installed.
     """
-    client = _client(place.uri)
+    client = _client(place)
     experiment = _experiment(client, place)
     runs = {}
     networks = [each.model.model_id for each in told if has_network(each.model)]
@@ -102,7 +104,7 @@ def has_network(model: Model) -> bool:
     return model.artifact is not None and (Path(model.artifact) / "model.json").exists()
 
 
-def _client(uri: str) -> Any:  # noqa: ANN401 - MLflow is an extra
+def _client(place: Place) -> Any:  # noqa: ANN401 - MLflow is an extra
     try:
         # It advises type hints and input examples on every import and save.
         warnings.filterwarnings("ignore", module="mlflow")
@@ -115,7 +117,7 @@ def _client(uri: str) -> Any:  # noqa: ANN401 - MLflow is an extra
         ) from error
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return MlflowClient(tracking_uri=place.uri, registry_uri=place.registry or place.uri)
 
 
 def _experiment(client: Any, place: Place) -> str:  # noqa: ANN401
