@@ -33,3 +33,19 @@ def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
         load_config(Request("movielens-1m", settings=(*SEVERAL, wrong)))
     print(raised.value)
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (("deep.init_from=als", "deep.validate_epochs=true"), "have seen the part"),
+        (("deep.model=deep_mf", "deep.init_from=als"), "no embeddings of ids"),
+        (("deep.model=deep_mf", "deep.objective=mse"), "learns by sampled_bce or bpr"),
+        (("deep.model=sasrec", "deep.sparse=true"), "no tables that can be sparse"),
+        (("deep.sparse=true", "deep.weight_decay=0.1"), "without weight_decay"),
+        (("deep.patience=2",), "set validate_epochs too"),
+    ],
+)
+def test_what_does_not_go_together(settings: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        load_config(Request("movielens-1m", settings=settings))

@@ -146,6 +146,10 @@ class DeepConfig(Section):
     def _can_begin(self) -> Self:
         if self.init_from and self.model == "deep_mf":
             raise ValueError("deep_mf has no embeddings of ids for init_from")
+        if self.init_from and self.validate_epochs:
+            raise ValueError(
+                f"the factors of {self.init_from} have seen the part that is validated on"
+            )
         return self
 
     @model_validator(mode="after")
