@@ -15,6 +15,7 @@ from typing import Any
 
 from tastemill.errors import SetupError
 from tastemill.models import Model
+from tastemill.registry.champion import CANDIDATE, CHAMPION
 
 MODEL_ID = "tastemill.model_id"
 History = Sequence[tuple[int, str, float]]  # (epoch, metric, value)
@@ -84,7 +85,7 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
         runs[model.model_id] = run_id
         if has_network(model):
             version = _version_of(client, place.name, model, run_id)
-            alias = "champion" if model.model_id == champion else "candidate"
+            alias = CHAMPION if model.model_id == champion else CANDIDATE
             client.set_registered_model_alias(place.name, alias, version)
     return runs
 
@@ -94,7 +95,7 @@ def _forget_champion(client: Any, name: str) -> None:  # noqa: ANN401
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
-        client.delete_registered_model_alias(name, "champion")
+        client.delete_registered_model_alias(name, CHAMPION)
     except MlflowException:
         return  # nothing is registered yet
 

@@ -23,6 +23,8 @@ PARAMS = (
     "embedding_dim",
     "hidden",
     "id_dropout",
+    "temperature",
+    "max_length",
     "epochs",
     "batch_size",
     "learning_rate",
@@ -41,7 +43,7 @@ PARAMS = (
     "num_processes",
     "precision",
 )
-OF_SEQUENCES = ("max_length", "num_blocks", "num_heads", "dropout", "batch_users")
+OF_SEQUENCES = ("num_blocks", "num_heads", "dropout", "batch_users")
 
 
 def fit_network(
