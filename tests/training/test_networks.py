@@ -190,9 +190,20 @@ class TestSequences:
         history = torch.arange(LENGTH)[None] % ITEMS
         changed = history.clone()
         changed[0, 4:] = torch.tensor([8, 1, 0])
-        before, after = network.states(history), network.states(changed)
-        torch.testing.assert_close(before[:, :4], after[:, :4])
-        assert not torch.allclose(before[:, 4:], after[:, 4:])
+        known = torch.ones_like(history, dtype=torch.bool)
+        before, after = network.states(history, known), network.states(changed, known)
+        torch.testing.assert_close(before[:4], after[:4])
+        assert not torch.allclose(before[4:], after[4:])
+
+    def test_the_last_prediction_of_a_training_is_made_as_a_list_is(self, kind: str) -> None:
+        """Positions count from the newest item that something follows, for short histories too."""
+        network = trained(kind, steps=3)[0].eval()
+        history = torch.full((1, LENGTH + 1), ITEMS)
+        history[0, :4] = torch.tensor([3, 1, 4, 2])
+        states, targets = OBJECTIVES["softmax"](network).predicting({"history": history})
+        assert targets.tolist() == [1, 4, 2]
+        asked = network.user_vectors({"history": history[:, :3]})
+        torch.testing.assert_close(states[-1:], asked)
 
     def test_padding_changes_nothing(self, kind: str) -> None:
         network = trained(kind, steps=3)[0].eval()
@@ -225,13 +236,15 @@ def test_what_a_step_of_the_in_batch_softmax_is() -> None:
 
 def test_what_a_step_of_the_sequence_softmax_is() -> None:
     network, batch = network_of("sasrec").eval(), batch_of()
-    states, expected, count = network.states(batch["history"][:, :-1]), 0.0, 0
-    for row, history in enumerate(batch["history"]):
-        for place in range(LENGTH - 1):
-            if history[place + 1] < ITEMS:
-                scores = states[row, place] @ network.items.weight[:ITEMS].T
-                expected -= float(scores.log_softmax(dim=0)[history[place + 1]])
-                count += 1
+    expected, count = 0.0, 0
+    for history in batch["history"]:
+        known = history[None, 1:] < ITEMS
+        for state, target in zip(
+            network.states(history[None, :-1], known), history[1:][known[0]], strict=True
+        ):
+            scores = state @ network.items.weight[:ITEMS].T
+            expected -= float(scores.log_softmax(dim=0)[target])
+            count += 1
     objective = OBJECTIVES["softmax"](network)
     assert float(objective(batch).detach()) == pytest.approx(expected, rel=1e-4)
     assert float(objective.weight(batch)) == count

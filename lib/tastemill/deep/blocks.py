@@ -1,6 +1,7 @@
-"""Blocks of sequence networks: (B, L, d) to (B, L, d), position t seeing positions up to t alone.
+"""Blocks of sequence networks: (N, d) to (N, d), each position seeing those up to it alone.
 
-Sequences begin at position 0 and are padded at their ends, so that looking back never meets
+The positions of all sequences come packed, and are padded to (B, L, d) only where they look at each
+other. Sequences begin at position 0 and are padded at their ends, so that looking back never meets
 padding and needs no mask of its own.
 """
 
@@ -10,25 +11,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+from tastemill.deep.packing import Packing
+
 
 class Attention(nn.Module):
     """Causal self-attention with scaled products.
 
+    No weight is dropped, only what comes of them: PyTorch's fast kernels on a CPU know no dropout.
+
     Source: Vaswani et al., Attention Is All You Need (NeurIPS 2017).
     """
 
-    def __init__(self, dim: int, num_heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
-        self.num_heads, self.dropout = num_heads, dropout
+        self.num_heads = num_heads
         self.inward = nn.Linear(dim, 3 * dim)
         self.outward = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, d) of x (B, L, d)."""
-        query, key, value = (_in_heads(p, self.num_heads) for p in self.inward(x).chunk(3, dim=-1))
-        dropout = self.dropout if self.training else 0.0
-        met = nnf.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-        mixed: Tensor = self.outward(_out_of_heads(met))
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        """(N, d) of x (N, d)."""
+        query, key, value = _in_heads(packing.padded(self.inward(x)), 3, self.num_heads)
+        met = nnf.scaled_dot_product_attention(query, key, value, is_causal=True)
+        mixed: Tensor = self.outward(packing.packed(_out_of_heads(met)))
         return mixed
 
 
@@ -42,15 +46,15 @@ class TransformerBlock(nn.Module):
         super().__init__()
         del length  # positions are known from their embeddings
         self.attention_norm, self.layers_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, num_heads, dropout)
+        self.attention = Attention(dim, num_heads)
         self.layers = nn.Sequential(
             nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim)
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, d) of x (B, L, d)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x)))
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        """(N, d) of x (N, d)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), packing))
         met: Tensor = x + self.dropout(self.layers(self.layers_norm(x)))
         return met
 
@@ -67,15 +71,15 @@ class GatedBlock(nn.Module):
         super().__init__()
         del length
         self.attention_norm, self.layers_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, num_heads, dropout)
+        self.attention = Attention(dim, num_heads)
         self.attention_gate, self.layers_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.inward = nn.Linear(dim, 2 * self.WIDER * dim, bias=False)
         self.outward = nn.Linear(self.WIDER * dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, d) of x (B, L, d)."""
-        attended = self.attention(self.attention_norm(x))
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        """(N, d) of x (N, d)."""
+        attended = self.attention(self.attention_norm(x), packing)
         x = x + self.dropout(attended * torch.sigmoid(self.attention_gate(x)))
         open_, value = self.inward(self.layers_norm(x)).chunk(2, dim=-1)
         layered = self.outward(self.dropout(nnf.silu(open_) * value))
@@ -106,14 +110,16 @@ class HSTUBlock(nn.Module):
         back = places[:, None] - places[None, :]
         self.register_buffer("distance", back, persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, d) of x (B, L, d)."""
-        gate, *parts = nnf.silu(self.inward(self.norm(x))).chunk(4, dim=-1)
-        value, query, key = (_in_heads(part, self.num_heads) for part in parts)
-        back = self.distance[: x.shape[1], : x.shape[1]]
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        """(N, d) of x (N, d)."""
+        inward = nnf.silu(self.inward(self.norm(x)))
+        gate, parts = inward[:, : x.shape[1]], inward[:, x.shape[1] :]
+        value, query, key = _in_heads(packing.padded(parts), 3, self.num_heads)
+        length = packing.shape[1]
+        back = self.distance[:length, :length]
         weights = nnf.silu(query @ key.transpose(-1, -2) + self.bias[back.clamp(min=0)])
         weights = weights.masked_fill(back < 0, 0.0) / self.length
-        met = _out_of_heads(weights @ value)
+        met = packing.packed(_out_of_heads(weights @ value))
         added: Tensor = x + self.outward(self.dropout(self.met_norm(met) * gate))
         return added
 
@@ -125,9 +131,11 @@ BLOCKS: Mapping[str, type[nn.Module]] = {
 }
 
 
-def _in_heads(x: Tensor, num_heads: int) -> Tensor:
-    """(B, heads, L, d / heads) of (B, L, d)."""
-    return x.view(*x.shape[:-1], num_heads, x.shape[-1] // num_heads).transpose(1, 2)
+def _in_heads(x: Tensor, parts: int, num_heads: int) -> tuple[Tensor, ...]:
+    """So many (B, heads, L, d / heads) of (B, L, parts · d)."""
+    rows, length, width = x.shape
+    in_heads = x.view(rows, length, parts, num_heads, width // parts // num_heads)
+    return in_heads.permute(2, 0, 3, 1, 4).unbind()
 
 
 def _out_of_heads(x: Tensor) -> Tensor:

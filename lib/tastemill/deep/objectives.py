@@ -160,7 +160,7 @@ class SequenceSoftmax(Objective):
         """The states (N, d) that an item follows, and those items (N,)."""
         history, targets = batch["history"][:, :-1], batch["history"][:, 1:]
         known = targets < self.network.config.num_items
-        return self.network.states(history)[known], targets[known]
+        return self.network.states(history, known), targets[known]
 
     def weight(self, batch: Batch) -> Tensor:
         """How many items are predicted ()."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from tastemill.deep.blocks import BLOCKS
+from tastemill.deep.packing import Packing
 
 STD = 0.02
 
@@ -86,29 +87,29 @@ class SequenceNetwork(nn.Module):
         """
         return (self.user_vectors(batch) * self.item_vectors(batch)).sum(dim=1)
 
-    def states(self, history: Tensor) -> Tensor:
-        """(B, L, d): at position t, what comes after the items up to t of history (B, L).
+    def states(self, history: Tensor, known: Tensor) -> Tensor:
+        """(N, d): at each position, what comes after the items up to it.
 
-        Those of padding mean nothing.
+        Args:
+            history: (B, L) int64.
+            known: (B, L), which positions to look at: the first ones of each row, N in all. States
+                of a row follow one another.
         """
-        known = history < self.config.num_items
-        from_newest = (
-            known.sum(dim=1, keepdim=True)
-            - 1
-            - torch.arange(history.shape[1], device=history.device)
-        )
-        x = self.items(history.clamp(max=self.config.num_items))
-        x = self.dropout(x + self.positions(from_newest.clamp(min=0)))
+        places = torch.arange(history.shape[1], device=history.device)
+        from_newest = known.sum(dim=1, keepdim=True) - 1 - places
+        packing = Packing.of(known)
+        x = self.items(packing.packed(history).clamp(max=self.config.num_items))
+        x = self.dropout(x + self.positions(packing.packed(from_newest)))
         for block in self.blocks:
-            x = block(x)
+            x = block(x, packing)
         return self.scaled(self.norm(x))
 
     def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
         """Vectors (B, d): the state after each whole history; of an empty one, after nothing."""
         history = batch["history"]
-        newest = (history < self.config.num_items).sum(dim=1).clamp(min=1) - 1
-        states = self.states(history)
-        return states.gather(1, newest[:, None, None].expand(-1, 1, states.shape[2])).squeeze(1)
+        known = history < self.config.num_items
+        known = torch.cat((torch.ones_like(known[:, :1]), known[:, 1:]), dim=1)
+        return self.states(history, known)[known.sum(dim=1).cumsum(dim=0) - 1]
 
     def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
         """Vectors (B, d) of item_idx (B,)."""

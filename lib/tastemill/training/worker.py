@@ -19,6 +19,7 @@ from types import FrameType
 from tastemill.errors import TastemillError
 from tastemill.training.faults import trip
 from tastemill.training.loop import train
+from tastemill.training.memory import keep_freed_memory
 from tastemill.training.spec import TrainResult, TrainSpec
 
 _ECHOES = (
@@ -62,6 +63,7 @@ class Status:
 def train_and_report(spec: TrainSpec) -> TrainResult:
     """`train`, leaving a status file as the last act; what TorchDistributor runs."""
     rank = int(os.environ.get("RANK", "0"))
+    keep_freed_memory()
     try:
         with _word_before_sigterm():
             result = train(spec)
