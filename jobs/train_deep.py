@@ -18,7 +18,7 @@ from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 from tastemill.splits import is_past
-from tastemill.times import taken
+from tastemill.times import ORDER, taken
 
 if TYPE_CHECKING:
     from tastemill.training.feeds import Feeds
@@ -44,17 +44,24 @@ def inputs(cfg: Config) -> dict[str, str]:
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     """Fit the configured networks, one after another."""
     warehouse = job.open_warehouse(spark, cfg)
-    fitted = [
-        _fit(spark, warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}))
-        for network in cfg.deep.networks
-        if network in kinds(cfg)
-    ]
+    wanted = kinds(cfg)
+    if not wanted:
+        return job.JobResult(0, {}, "no network wanted")
+    taken = _taken(warehouse, cfg).persist()  # several feeds are made of it, for each network
+    try:
+        fitted = [
+            _fit(spark, warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}), taken)
+            for network in cfg.deep.networks
+            if network in wanted
+        ]
+    finally:
+        taken.unpersist()
     saved = {kind: model_id for result in fitted for kind, model_id in result.models.items()}
     told = ", ".join(result.detail for result in fitted)
-    return job.JobResult(sum(r.rows for r in fitted), saved, told or "no network wanted")
+    return job.JobResult(sum(r.rows for r in fitted), saved, told)
 
 
-def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config) -> job.JobResult:
+def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
     """Fit one network."""
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.training import fit  # noqa: PLC0415
@@ -67,13 +74,13 @@ def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config) -> job.JobResul
         recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
     objective = cfg.deep.objective_of(cfg.dataset.task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
-    feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]))
+    feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]), taken)
     start = time.monotonic()
     result = fit.fit_network(
         spark,
         cfg.deep,
         feeds,
-        (sizes[0], sizes[1]),
+        {"num_users": sizes[0], "num_items": sizes[1]},
         objective,
         paths.artifacts(cfg) / "models" / recipe.model_id,
     )
@@ -112,13 +119,13 @@ def _feeds(
     recipe: models.Recipe,
     objective: str,
     sizes: tuple[int, int],
+    taken: DataFrame,
 ) -> "Feeds":
     from tastemill.training.feeds import FeedMaker  # noqa: PLC0415 - torch, as above
 
     versions = {label: str(version) for label, version in recipe.versions.items()}
     folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
     maker = FeedMaker(folder, versions, cfg.deep, sizes, leave_out)
-    taken = _taken(warehouse, cfg)
     if cfg.deep.is_sequence:
         feeds = maker.of_histories(taken)
     elif cfg.deep.learns_from_events(cfg.dataset.task):
@@ -148,7 +155,8 @@ def _first(warehouse: Warehouse, cfg: Config) -> str:
 def _taken(warehouse: Warehouse, cfg: Config) -> DataFrame:
     """What users took before the cut."""
     events = passes.numbered_events(warehouse, cfg, passes.times_of(warehouse, cfg))
-    return events.where(is_past() & taken(cfg.dataset.positive_min))
+    past = events.where(is_past() & taken(cfg.dataset.positive_min))
+    return past.select("user_idx", "item_idx", "split", "event_id", *ORDER)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from tastemill.errors import ContractError
 from tastemill.parallel import at_once
 from tastemill.tables import ITEM_FACTORS, MODELS, USER_FACTORS
 
-PAIRS_ONLY = ("ranker",)
+PAIRS_ONLY = ("ranker", "wide_deep", "dcn", "dlrm")
 """Kinds that score rows of features, and make no lists."""
 
 
@@ -62,6 +62,13 @@ class Fitted:
     users: DataFrame | None = None
     artifact: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def model(self) -> "Model":
+        """What it will be as a row."""
+        recipe = self.recipe
+        params, metrics = dict(recipe.params), dict(self.metrics)
+        return Model(recipe.model_id, recipe.kind, recipe.as_of, params, metrics, self.artifact)
 
 
 @dataclass(frozen=True)

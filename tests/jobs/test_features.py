@@ -34,6 +34,12 @@ SETTINGS = (
     "features.pooled=['mean']",
     "features.recent_items=5",
     "features.pools.items={include = ['item_*'], only_kept = false}",
+    "ranker.models=['linear','dcn','wide_deep','dlrm']",
+    "deep.batch_size=64",
+    "deep.epochs=8",
+    "deep.validate_epochs=true",
+    "deep.patience=3",
+    "deep.by_model.dlrm.embedding_dim=8",
 )
 MADE = (
     tables.FEATURES,
@@ -178,12 +184,22 @@ def test_the_command_lists_kept_ones_first_and_says_why_not(cfg: Config) -> None
 
 
 @pytest.fixture(scope="module")
-def ranker(spark: SparkSession, cfg: Config) -> models.Model:
-    fitted = train_ranker.run(spark, cfg).models["ranker"]
-    return models.find(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), fitted)
+def rankers(spark: SparkSession, cfg: Config) -> dict[str, models.Model]:
+    fitted = train_ranker.run(spark, cfg).models
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    return {kind: models.find(warehouse, model_id) for kind, model_id in fitted.items()}
 
 
-def test_a_ranker_learns_from_a_pool(warehouse: Warehouse, ranker: models.Model) -> None:
+@pytest.fixture(scope="module")
+def ranker(rankers: dict[str, models.Model]) -> models.Model:
+    return rankers["ranker"]
+
+
+@pytest.mark.parametrize("kind", ["ranker", "dcn", "wide_deep", "dlrm"])
+def test_a_ranker_learns_from_a_pool(
+    warehouse: Warehouse, rankers: dict[str, models.Model], kind: str
+) -> None:
+    ranker = rankers[kind]
     pool = read_pool(warehouse, "backtest", "kept")
     chosen = table_of(warehouse, tables.FEATURE_SELECTION)
     assert {each.feature for each in pool.members} == set(chosen[chosen.kept].feature)
@@ -191,7 +207,7 @@ def test_a_ranker_learns_from_a_pool(warehouse: Warehouse, ranker: models.Model)
     assert ranker.metrics["test_auc"] > max(0.7, ranker.metrics["test_auc_of_popularity"])
     assert ranker.metrics["test_log_loss"] < 0.5
     # It makes no lists, so none of the jobs that make them takes it for a model of theirs.
-    assert "ranker" not in models.newest(warehouse, "backtest")
+    assert kind not in models.newest(warehouse, "backtest")
     rows = warehouse.read(tables.FEATURES, where="backtest").where("split = 'test'")
     scored = score(warehouse, "backtest", rows, ranker).toPandas()
     assert len(scored) == rows.count()

@@ -17,7 +17,14 @@ from tastemill.deep.registry import load_network
 from tastemill.training.feed import open_feed
 from tastemill.training.groups import Shard
 from tastemill.training.loop import train
-from tastemill.training.ranking import NDCG, Ranking, best_epoch, is_over, items_of
+from tastemill.training.ranking import (
+    NDCG,
+    VALID_LOSS,
+    Ranking,
+    best_epoch,
+    is_over,
+    items_of,
+)
 from tastemill.training.schedule import learning_rate
 from tastemill.training.spec import FeedColumn, FeedSpec, TrainSpec
 
@@ -92,6 +99,13 @@ def test_a_training_ends_where_ndcg_rises_no_more() -> None:
     assert best_epoch([(0, "train_loss", 1.0)]) is None
     assert [is_over(history[:n], 2) for n in (1, 2, 3, 4)] == [False, False, False, True]
     assert not is_over(history, 0)
+
+
+def test_where_no_lists_are_judged_the_loss_decides() -> None:
+    losses = [(epoch, VALID_LOSS, value) for epoch, value in enumerate((0.5, 0.3, 0.3, 0.4))]
+    assert best_epoch(losses) == 1
+    assert is_over(losses, 2)
+    assert best_epoch([*losses, (3, NDCG, 0.1)]) == 3
 
 
 @pytest.fixture

@@ -18,6 +18,14 @@ def test_each_network_has_settings_of_its_own() -> None:
     assert deep.of("gmf").epochs == 7
 
 
+def test_networks_over_features_are_trained_as_all_are() -> None:
+    own = ("deep.epochs=7", "deep.by_model.dcn.epochs=3", "ranker.models=['linear','dcn']")
+    cfg = load_config(Request("movielens-1m", settings=own))
+    assert [cfg.deep.of(kind).epochs for kind in ("dcn", "dlrm")] == [3, 7]
+    assert cfg.deep.of("dcn").objective_of("implicit") == "bce"
+    assert cfg.deep.of("dcn").objective_of("rating") == "mse"
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -44,6 +52,7 @@ def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
         (("deep.model=sasrec", "deep.sparse=true"), "no tables that can be sparse"),
         (("deep.sparse=true", "deep.weight_decay=0.1"), "without weight_decay"),
         (("deep.patience=2",), "set validate_epochs too"),
+        (("deep.model=dcn",), "name it under ranker.models"),
     ],
 )
 def test_what_does_not_go_together(settings: tuple[str, ...], reason: str) -> None:

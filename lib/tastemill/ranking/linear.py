@@ -67,8 +67,8 @@ def fit(rows: DataFrame, pool: Pool, edges: Edges, task: str, cfg: RankerConfig)
 
 
 def score(rows: DataFrame, pool: Pool, model: PipelineModel) -> DataFrame:
-    """Rows of `features` with `prediction` double: a probability, or a value."""
-    kept = rows.columns
+    """Rows of `features` but for arrays, with `prediction` double: a probability, or a value."""
+    kept = [name for name, kind in rows.dtypes if not kind.startswith("array")]
     scored = model.transform(_columns(rows, pool))
     if "probability" in scored.columns:
         scored = scored.withColumn("prediction", vector_to_array(F.col("probability"))[1])

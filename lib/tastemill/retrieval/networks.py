@@ -14,6 +14,7 @@ from tastemill.columns import as_array
 from tastemill.deep.registry import load_network
 from tastemill.retrieval.scorers import Columns
 from tastemill.retrieval.topk import FloatArray
+from tastemill.training.spec import GAPS
 
 # By `known`: null for users of whom a network of ids learned nothing.
 BY_PROFILE, BY_HISTORY, BY_ID = ("user_idx", "user_vector"), ("history",), ("user_idx", "known")
@@ -82,18 +83,20 @@ def network(artifact: str) -> Any:  # noqa: ANN401 - networks share a protocol, 
     return load_network(artifact)
 
 
-def predict_pairs(pairs: DataFrame, artifact: str) -> DataFrame:
-    """Add `prediction` (double) to rows with PAIR_COLUMNS."""
+def predict_pairs(
+    pairs: DataFrame, artifact: str, columns: tuple[str, ...] = PAIR_COLUMNS
+) -> DataFrame:
+    """Add `prediction` (double) to rows with the columns that the network takes."""
     schema = pairs.schema.simpleString()[len("struct<") : -1] + ",prediction:double"
 
     def predicted(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:
-                inputs = {name: as_tensor(batch[name], name) for name in PAIR_COLUMNS}
+                inputs = {name: as_tensor(batch[name], name) for name in columns}
                 with torch.no_grad():
                     scores = network(artifact)(inputs).numpy().astype(np.float64)
-                columns = [*batch.columns, pa.array(scores)]
-                yield pa.RecordBatch.from_arrays(columns, names=[*batch.schema.names, "prediction"])
+                names = [*batch.schema.names, "prediction"]
+                yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(scores)], names=names)
 
     # mapInArrow: a network has no native Spark function, and Arrow buffers reach it without a copy.
     return pairs.mapInArrow(predicted, schema)
@@ -101,6 +104,6 @@ def predict_pairs(pairs: DataFrame, artifact: str) -> DataFrame:
 
 def as_tensor(column: pa.Array, name: str) -> torch.Tensor:
     """A number column as (B,), a list column as (B, width)."""
-    values = as_array(column, name)
+    values = as_array(column, name, gaps=name in GAPS)
     kind = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float32
     return torch.from_numpy(np.ascontiguousarray(values, dtype=kind))

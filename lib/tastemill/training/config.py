@@ -1,8 +1,8 @@
 """Settings of train_deep."""
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from tastemill.config import Section
 
@@ -21,16 +21,20 @@ Network = Literal[
     "esasrec",
     "hstu",
 ]
+FeatureNetwork = Literal["wide_deep", "dcn", "dlrm"]
+"""Networks over rows of `features`: rankers, which score pairs and make no lists."""
+OF_FEATURES: tuple[FeatureNetwork, ...] = get_args(FeatureNetwork)
 
 
 class DeepConfig(Section):
     """The network, how it is fitted, and with how many processes."""
 
-    model: Network = Field("embedding_mlp", description="The network.")
+    model: Network | FeatureNetwork = Field("embedding_mlp", description="The network.")
     more: tuple[Network, ...] = Field((), description="Networks to train beside it.")
-    by_model: dict[Network, dict[str, Any]] = Field(
+    by_model: dict[Network | FeatureNetwork, dict[str, Any]] = Field(
         default_factory=dict,
-        description="What is otherwise for one of them, such as `by_model.sasrec.epochs = 60`.",
+        description="What is otherwise for one of them, such as `by_model.sasrec.epochs = 60`, or "
+        "for one of `ranker.models`.",
     )
     objective: Literal["auto", "mse", "bce", "sampled_bce", "bpr"] = Field(
         "auto",
@@ -63,8 +67,9 @@ class DeepConfig(Section):
     patience: int = Field(
         0,
         ge=0,
-        description="Epochs without a higher NDCG@10 on validation that end the training; the "
-        "network keeps the weights of its best epoch. 0 trains all epochs.",
+        description="Epochs without a higher NDCG@10 on validation (rankers: without a lower loss) "
+        "that end the training; the network keeps the weights of its best epoch. 0 trains all "
+        "epochs.",
     )
     batch_size: int = Field(4096, ge=1, description="Rows of a step, over all processes.")
     learning_rate: float = Field(0.002, gt=0, description="Of Adam.")
@@ -126,6 +131,13 @@ class DeepConfig(Section):
         "for the whole catalogue. Networks of ids: items drawn for each row; 0 for four.",
     )
 
+    @field_validator("model")
+    @classmethod
+    def _makes_lists(cls, model: str, info: ValidationInfo) -> str:
+        if model in OF_FEATURES and info.context is None:
+            raise ValueError(f"{model} makes no lists: name it under ranker.models")
+        return model
+
     @model_validator(mode="after")
     def _has_something_to_wait_for(self) -> Self:
         if self.patience and not self.validate_epochs:
@@ -172,15 +184,16 @@ class DeepConfig(Section):
         return self
 
     @property
-    def networks(self) -> tuple[Network, ...]:
+    def networks(self) -> tuple[Network | FeatureNetwork, ...]:
         """All that are trained in a backtest, each once."""
         return tuple(dict.fromkeys((self.model, *self.more)))
 
-    def of(self, network: Network) -> Self:
-        """The settings of one of the networks, alone."""
+    def of(self, network: Network | FeatureNetwork) -> Self:
+        """The settings of one of the networks, or of a ranker, alone."""
         shared = self.model_dump(exclude={"more", "by_model"})
         own = self.by_model.get(network, {})
-        return type(self).model_validate({**shared, **own, "model": network})
+        values = {**shared, **own, "model": network}
+        return type(self).model_validate(values, context={"alone": True})
 
     @property
     def is_sequence(self) -> bool:

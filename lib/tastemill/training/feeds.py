@@ -104,6 +104,19 @@ class FeedMaker:
             return Feeds(of("train", "valid"))
         return Feeds(of("train"), users=self._ranked(self._users(taken), columns))
 
+    def of_features(self, features: DataFrame) -> Feeds:
+        """Feeds of networks over features.
+
+        Args:
+            features: rows of `features`, their arrays those that the network takes.
+        """
+        columns = columns_of(self._network, OBJECTIVES["bce"])
+
+        def of(split: str) -> FeedSpec:
+            return self._make(features.where(F.col("split") == split), columns, ORDER, split=split)
+
+        return Feeds(of("train"), of("valid") if self._validates(features) else None)
+
     def of_histories(self, taken: DataFrame) -> Feeds:
         """Feeds of networks that learn from what users took in order.
 

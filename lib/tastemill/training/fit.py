@@ -50,7 +50,7 @@ def fit_network(
     spark: SparkSession,
     cfg: DeepConfig,
     feeds: Feeds,
-    sizes: tuple[int, int],
+    data: Mapping[str, Any],
     objective: str,
     folder: Path,
 ) -> TrainResult:
@@ -60,23 +60,23 @@ def fit_network(
         spark: the session that starts the processes.
         cfg: network, optimizer, processes.
         feeds: what it reads.
-        sizes: users and items of the indexes.
+        data: what the network has to know of it: num_users and num_items of the indexes, or what
+            `FeaturesConfig` tells of features.
         objective: what it is trained for.
         folder: where the network and its checkpoints go.
     """
     train = feeds.train
-    highs = tuple(train.column(name).high for name in ("user_idx", "item_idx"))
-    if highs[0] >= sizes[0] or highs[1] >= sizes[1]:
-        raise FeedError(
-            "the feed holds an index beyond the vocabulary",
-            expected=f"users below {sizes[0]}, items below {sizes[1]}",
-            found=f"{highs[0]} and {highs[1]}",
-            fix="run build_examples again",
-        )
+    for name, size in (("user_idx", "num_users"), ("item_idx", "num_items")):
+        if (high := train.column(name).high) >= data.get(size, high + 1):
+            raise FeedError(
+                "the feed holds an index beyond the vocabulary",
+                expected=f"{name} below {data[size]}",
+                found=str(high),
+                fix="run build_examples again",
+            )
     known = {
         **cfg.network(),
-        "num_users": sizes[0],
-        "num_items": sizes[1],
+        **data,
         "user_dim": train.column("user_vector").width,
         "item_dim": train.column("item_vector").width,
         "output_bias": train.mean_label if objective == "mse" else 0.0,

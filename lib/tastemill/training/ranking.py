@@ -16,7 +16,7 @@ from tastemill.training.groups import Shard
 from tastemill.training.spec import FeedSpec, History
 
 K = 10
-NDCG, HIT = f"valid_ndcg@{K}", f"valid_hit@{K}"
+NDCG, HIT, VALID_LOSS = f"valid_ndcg@{K}", f"valid_hit@{K}", "valid_loss"
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,17 @@ def _judged(scores: Tensor, users: Batch) -> Tensor:
 
 
 def best_epoch(history: History) -> int | None:
-    """The epoch of the highest NDCG, the first of equal ones; None where none was measured."""
-    measured = [(value, -epoch) for epoch, metric, value in history if metric == NDCG]
+    """The epoch of the highest NDCG, or of the lowest loss on validation where no lists are judged.
+
+    The first of equal ones; None where neither was measured.
+    """
+    lists = [(value, -epoch) for epoch, metric, value in history if metric == NDCG]
+    losses = [(-value, -epoch) for epoch, metric, value in history if metric == VALID_LOSS]
+    measured = lists or losses
     return -max(measured)[1] if measured else None
 
 
 def is_over(history: History, patience: int) -> bool:
-    """Whether NDCG hasn't risen for so many epochs; patience 0 never ends a training."""
+    """Whether no epoch of so many was the best; patience 0 never ends a training."""
     best = best_epoch(history)
     return bool(patience) and best is not None and history[-1][0] - best >= patience

@@ -108,7 +108,7 @@ class TrainSpec:
         warmup: Share of all steps in which the learning rate rises.
         decay: `cosine` lets it fall to 0 afterwards; else `none`.
         max_norm: Longest gradient, longer ones are shortened; 0 for any.
-        patience: Epochs without a higher NDCG that end a training; 0 for none.
+        patience: Epochs without a better one that end a training; 0 for none.
         timeout_s: How long a rank waits for the others before it gives up.
         feed: `petastorm` or `pyarrow`.
         precision: `float32` or `bfloat16` for products; `auto` is the latter on a GPU.
