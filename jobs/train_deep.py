@@ -72,9 +72,13 @@ def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config, taken: DataFram
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
     if cfg.deep.init_from:
         recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
+    parts = [_fitted(warehouse, cfg, kind) for kind in cfg.deep.parts]
+    if parts:
+        recipe = recipe.with_params({"parts": [part.model_id for part in parts]})
     objective = cfg.deep.objective_of(cfg.dataset.task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]), taken)
+    feeds = replace(feeds, parts=tuple(str(part.artifact) for part in parts))
     start = time.monotonic()
     result = fit.fit_network(
         spark,
@@ -150,6 +154,18 @@ def _first(warehouse: Warehouse, cfg: Config) -> str:
             fix="fit it in the same run: als.models",
         )
     return known[kind]
+
+
+def _fitted(warehouse: Warehouse, cfg: Config, kind: str) -> models.Model:
+    """A network that was trained before."""
+    known = passes.newest_models(warehouse, cfg)
+    if kind not in known:
+        raise ContractError(
+            f"no {kind} for {cfg.deep.model} to begin with",
+            expected="gmf and mlp, trained before it under the same split",
+            fix="train them in the same run: tastemill job train_deep",
+        )
+    return models.find(warehouse, known[kind])
 
 
 def _taken(warehouse: Warehouse, cfg: Config) -> DataFrame:

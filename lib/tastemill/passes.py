@@ -100,8 +100,9 @@ def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:
 def published(cfg: Config) -> tuple[str, ...]:
     """The model of production's lists, and what has to be fitted before it."""
     kind = cfg.recommend.model
-    first = [cfg.deep.of(network).init_from for network in cfg.deep.networks if network == kind]
-    return (kind, *filter(None, first))
+    parts = [part for each in cfg.deep.networks if each == kind for part in cfg.deep.of(each).parts]
+    begin = [cfg.deep.of(each).init_from for each in cfg.deep.networks if each in (kind, *parts)]
+    return (kind, *parts, *filter(None, begin))
 
 
 def recipe(

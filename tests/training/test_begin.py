@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tastemill.deep.registry import load_network
 from tastemill.errors import TrainingError
 from tastemill.testing.feeds import write_feed
 from tastemill.training.loop import train
@@ -77,3 +78,30 @@ def test_a_resumed_training_does_not_begin_again(spec: TrainSpec) -> None:
     assert not torch.equal(weights["users.table.weight"][IDS, :WIDTH], torch.tensor(VECTORS))
     with pytest.raises(TrainingError, match="begin_sha256"):
         train(replace(spec, learning_rate=0.1, epochs=3, begin=spec.begin[:1]))
+
+
+@pytest.fixture
+def parts(spec: TrainSpec, tmp_path: Path) -> tuple[str, ...]:
+    """Trained networks of both parts, in folders as the line lays them."""
+    folders = []
+    for kind in ("gmf", "mlp"):
+        artifact = tmp_path / f"{kind}-1" / "network"
+        place = {"artifact_dir": str(artifact), "checkpoint_dir": str(tmp_path / kind)}
+        train(replace(spec, network=kind, begin=(), learning_rate=0.1, **place))
+        folders.append(str(artifact))
+    return tuple(folders)
+
+
+def test_neumf_begins_as_half_the_sum_of_its_parts(spec: TrainSpec, parts: tuple[str, ...]) -> None:
+    train(replace(spec, network="neumf", begin=(), parts=parts))
+    batch = {"user_idx": torch.arange(7), "item_idx": torch.arange(7)}
+    gmf, mlp, both = (load_network(f).eval()(batch) for f in (*parts, spec.artifact_dir))
+    torch.testing.assert_close(both, (gmf + mlp) / 2)
+    with pytest.raises(TrainingError, match="parts"):
+        train(replace(spec, network="neumf", begin=(), epochs=2))
+
+
+def test_parts_of_other_sizes(spec: TrainSpec, parts: tuple[str, ...]) -> None:
+    wider = json.dumps({**PARAMS, "embedding_dim": 6})
+    with pytest.raises(TrainingError, match="another embedding_dim"):
+        train(replace(spec, network="neumf", begin=(), parts=parts, params=wider))

@@ -4,6 +4,7 @@ import pytest
 
 from tastemill.config.load import Request, load_config
 from tastemill.errors import UsageError
+from tastemill.passes import published
 
 SEVERAL = ("deep.model=sasrec", "deep.more=['neumf','sasrec']")
 
@@ -16,6 +17,19 @@ def test_each_network_has_settings_of_its_own() -> None:
     assert deep.of("neumf").objective_of("implicit") == "bpr"
     assert deep.of("neumf").networks == ("neumf",)
     assert deep.of("gmf").epochs == 7
+
+
+def test_gmf_has_no_layers() -> None:
+    deep = load_config(Request("movielens-1m")).deep
+    assert deep.of("gmf").network()["hidden"] == []
+    assert deep.of("mlp").network()["hidden"] == list(deep.hidden)
+
+
+def test_neumf_with_pretrained_parts_is_trained_after_them() -> None:
+    own = ("deep.by_model.neumf.pretrained=true", "recommend.model=neumf")
+    cfg = load_config(Request("movielens-1m", settings=(*SEVERAL, *own)))
+    assert cfg.deep.networks == ("gmf", "mlp", "sasrec", "neumf")
+    assert published(cfg) == ("neumf", "gmf", "mlp")
 
 
 def test_networks_over_features_are_trained_as_all_are() -> None:
@@ -53,6 +67,7 @@ def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
         (("deep.sparse=true", "deep.weight_decay=0.1"), "without weight_decay"),
         (("deep.patience=2",), "set validate_epochs too"),
         (("deep.model=dcn",), "name it under ranker.models"),
+        (("deep.model=neumf", "deep.pretrained=true", "deep.init_from=als"), "not with both"),
     ],
 )
 def test_what_does_not_go_together(settings: tuple[str, ...], reason: str) -> None:

@@ -10,6 +10,7 @@ SEQUENCES = ("sasrec", "esasrec", "hstu")
 OF_IDS = ("gmf", "mlp", "neumf", "deep_mf")  # which know users and items by their numbers alone
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
 PAIR_NEGATIVES = 4
+PARTS: tuple["Network", ...] = ("gmf", "mlp")  # of neumf, which may begin with them
 Network = Literal[
     "embedding_mlp",
     "gmf",
@@ -51,6 +52,11 @@ class DeepConfig(Section):
         "",
         description="A model whose factors the embeddings begin with, such as als, fitted in the "
         "same run; they fill as much of each as they are long. Empty: random numbers.",
+    )
+    pretrained: bool = Field(
+        False,
+        description="neumf begins with the weights of gmf and mlp, which are trained before it: as "
+        "long embeddings and the same hidden layers, so its own learning rate should be low.",
     )
     id_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of ids hidden in training, so that strangers score."
@@ -162,6 +168,8 @@ class DeepConfig(Section):
             raise ValueError(
                 f"the factors of {self.init_from} have seen the part that is validated on"
             )
+        if self.init_from and self.parts:
+            raise ValueError("neumf begins with its parts or with init_from, not with both")
         return self
 
     @model_validator(mode="after")
@@ -186,7 +194,15 @@ class DeepConfig(Section):
     @property
     def networks(self) -> tuple[Network | FeatureNetwork, ...]:
         """All that are trained in a backtest, each once."""
-        return tuple(dict.fromkeys((self.model, *self.more)))
+        named = (self.model, *self.more)
+        pretrained = self.by_model.get("neumf", {}).get("pretrained", self.pretrained)
+        parts = PARTS if pretrained and "neumf" in named else ()
+        return tuple(dict.fromkeys((*parts, *named)))
+
+    @property
+    def parts(self) -> tuple[Network, ...]:
+        """Networks whose weights this one begins with."""
+        return PARTS if self.model == "neumf" and self.pretrained else ()
 
     def of(self, network: Network | FeatureNetwork) -> Self:
         """The settings of one of the networks, or of a ranker, alone."""
@@ -232,7 +248,7 @@ class DeepConfig(Section):
         """The parameters that the network itself takes, without the sizes of the data."""
         return {
             "embedding_dim": self.embedding_dim,
-            "hidden": list(self.hidden),
+            "hidden": [] if self.model == "gmf" else list(self.hidden),  # gmf has no layers
             "id_dropout": self.id_dropout,
             **({} if self.is_sequence else {"temperature": self.temperature}),
             **({"sparse": True} if self.sparse else {}),

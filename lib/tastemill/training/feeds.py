@@ -30,6 +30,7 @@ class Feeds:
         users: users to rank the catalogue for after every epoch.
         items: what the network takes of items beside their index, for the same.
         begin: what users or items begin with: vectors of another model, or rows.
+        parts: folders of trained networks that the network begins with.
     """
 
     train: FeedSpec
@@ -37,6 +38,7 @@ class Feeds:
     users: FeedSpec | None = None
     items: FeedSpec | None = None
     begin: tuple[FeedSpec, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

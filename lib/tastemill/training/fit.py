@@ -92,6 +92,7 @@ def fit_network(
         users=feeds.users,
         items=feeds.items,
         begin=feeds.begin,
+        parts=feeds.parts,
         checkpoint_dir=str(folder / "checkpoints"),
         artifact_dir=str(folder / "network"),
         network=cfg.model,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 # What a feed may hold, by the form of its columns: (n,) or (n, width), int64 or float32.
@@ -101,6 +102,7 @@ class TrainSpec:
         users: Users to rank the catalogue for after every epoch, or none.
         items: What the network takes of items beside their index, for the same.
         begin: What users or items begin with, an index and a vector or a history in each feed.
+        parts: Folders of trained networks, each in one named by its model, which it begins with.
         objective: A key of `tastemill.deep.objectives`.
         negatives: Items that `sampled_softmax` draws at each step.
         batch_size: Rows of one step over all ranks together.
@@ -127,6 +129,7 @@ class TrainSpec:
     users: FeedSpec | None = None
     items: FeedSpec | None = None
     begin: tuple[FeedSpec, ...] = ()
+    parts: tuple[str, ...] = ()
     objective: str = "mse"
     negatives: int = 0
     epochs: int = 5
@@ -161,6 +164,8 @@ class TrainSpec:
         values |= {f"params.{k}": v for k, v in json.loads(self.params).items()}
         if self.begin:
             values["begin_sha256"] = digest([feed.sha256 for feed in self.begin])
+        if self.parts:
+            values["parts"] = [Path(folder).parent.name for folder in self.parts]
         return values | {
             "feed": self.feed,
             "shuffle": self.shuffle,
