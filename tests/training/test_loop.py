@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -212,6 +213,18 @@ def test_half_as_precise_products_learn_the_same(spec: TrainSpec, network: str) 
     }
     assert found["auto"] == found["float32"] != found["bfloat16"]
     assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile makes C++ on CPUs")
+def test_a_compiled_step_learns_the_same(spec: TrainSpec) -> None:
+    """Without dropout: a compiled step draws other numbers."""
+    sure = replace(spec, params=json.dumps({**json.loads(spec.params), "id_dropout": 0.0}))
+    found = [
+        _values(train(_elsewhere(sure, str(compiled), compiled=compiled)), "valid_loss")
+        for compiled in (False, True)
+    ]
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
 
 
 def test_unknown_objective(spec: TrainSpec) -> None:

@@ -1,9 +1,14 @@
 """Whether feed, objective and network fit together, before an index error deep in a worker."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save_file
 from torch import nn
 
 from tastemill.deep.objectives import Objective
 from tastemill.errors import TrainingError
+from tastemill.training.feed import Batch
 from tastemill.training.optimizers import sparse_tables
 from tastemill.training.ranks import Ranks
 from tastemill.training.spec import FeedSpec, TrainSpec
@@ -58,3 +63,22 @@ def _refuse_unfit(feed: FeedSpec, config: object) -> None:
                 expected=str(expected),
                 found=f"{found} in {feed.folder}",
             )
+
+
+def no_number(value: float, batch: Batch, folder: Path, place: Mapping[str, int]) -> TrainingError:
+    """What stops a training whose loss became NaN or infinite; the rows are kept beside it.
+
+    Args:
+        value: the loss.
+        batch: what it was of.
+        folder: where checkpoints lie.
+        place: epoch, step and rank.
+    """
+    rows = folder / f"bad-batch-rank-{place['rank']}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: values.cpu().contiguous() for name, values in batch.items()}, rows)
+    return TrainingError(
+        f"the loss became {value} in {', '.join(f'{k} {v}' for k, v in place.items())}",
+        found=f"the rows are in {rows}",
+        fix="lower the learning rate, or look for extreme labels, weights and vectors",
+    )

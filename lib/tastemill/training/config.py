@@ -106,6 +106,11 @@ class DeepConfig(Section):
         description="Of products inside the network; weights stay float32. By default bfloat16 on "
         "GPUs.",
     )
+    compiled: bool = Field(
+        False,
+        description="Compile each step (torch.compile), for long trainings on GPUs. On two cores "
+        "it takes half a minute and more, and only gmf was faster then (a quarter).",
+    )
     retries: int = Field(1, ge=0, description="Launches after a failed one, from its checkpoint.")
     timeout_seconds: int = Field(300, ge=1, description="How long a process waits for others.")
     slots_wait_seconds: int = Field(

@@ -42,6 +42,7 @@ PARAMS = (
     "patience",
     "num_processes",
     "precision",
+    "compiled",
 )
 OF_SEQUENCES = ("num_blocks", "num_heads", "dropout", "batch_users")
 
@@ -113,6 +114,7 @@ def fit_network(
         timeout_s=cfg.timeout_seconds,
         feed=cfg.feed,
         precision=cfg.precision,
+        compiled=cfg.compiled,
     )
     where = LaunchConfig(
         num_processes=cfg.num_processes,

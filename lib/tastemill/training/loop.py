@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tastemill.deep.ids import finish
@@ -22,7 +21,7 @@ from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
 from tastemill.training.begin import begin_with
-from tastemill.training.checks import check_columns, check_device, check_tables
+from tastemill.training.checks import check_columns, check_device, check_tables, no_number
 from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
@@ -151,7 +150,8 @@ class _Run:
                     loss: Tensor = self.parallel(part)
                 value += float(loss.detach())
                 if not np.isfinite(value):
-                    raise self._not_a_number(value, batch, epoch, step)
+                    at = {"epoch": epoch, "step": step, "rank": self.ranks.rank}
+                    raise no_number(value, batch, Path(self.spec.checkpoint_dir), at)
                 if pending is not None:
                     pending.wait()
                 # Gradients are averaged over ranks, so the sum of a rank counts `world` times.
@@ -174,18 +174,6 @@ class _Run:
             group["lr"] = learning_rate(
                 spec.learning_rate, step, steps, warmup=spec.warmup, decay=spec.decay
             )
-
-    def _not_a_number(self, value: float, batch: Batch, epoch: int, step: int) -> TrainingError:
-        """What stops the training; the rows that did it lie beside the checkpoints."""
-        rank = self.ranks.rank
-        rows = Path(self.spec.checkpoint_dir) / f"bad-batch-rank-{rank}.safetensors"
-        rows.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: values.cpu().contiguous() for name, values in batch.items()}, rows)
-        return TrainingError(
-            f"the loss became {value} in epoch {epoch}, step {step}, rank {rank}",
-            found=f"the rows are in {rows}",
-            fix="lower the learning rate, or look for extreme labels, weights and vectors",
-        )
 
     @torch.no_grad()
     def _measure(self, feed: BatchSource) -> Tensor:
@@ -247,6 +235,8 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     check_columns(spec, objective)
     check_tables(spec, network)
     check_device(ranks, network)
+    if spec.compiled:
+        objective.compile()
     begin_with(network, spec)
     optimizer = optimizer_of(spec, network, ranks.device)
     history: History = []

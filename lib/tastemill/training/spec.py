@@ -114,6 +114,7 @@ class TrainSpec:
         timeout_s: How long a rank waits for the others before it gives up.
         feed: `petastorm` or `pyarrow`.
         precision: `float32` or `bfloat16` for products; `auto` is the latter on a GPU.
+        compiled: Whether torch.compile makes one program of a step's products and losses.
         use_gpu: Use CUDA where the process sees a device.
         attempt: Number of the launch, from 0.
         status_dir: Where ranks leave their last word; empty for none.
@@ -147,6 +148,7 @@ class TrainSpec:
     feed: str = "petastorm"
     shuffle: bool = True
     precision: str = "auto"
+    compiled: bool = False
     use_gpu: bool = False
     attempt: int = 0
     status_dir: str = ""
