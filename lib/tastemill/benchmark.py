@@ -29,6 +29,7 @@ from tastemill.training.config import Network
 
 MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision")
 K = 10
+CURVE = f"valid_ndcg@{K}"  # of networks, by epoch
 
 
 def run_benchmark(
@@ -133,8 +134,11 @@ def _own_figures(run: Run) -> list[dict[str, Any]]:
         row[label] = round(metric["value"], 6)
         row[f"{label}_ci"] = [round(metric["low"], 6), round(metric["high"], 6)]
     seconds = {r["model_id"]: r["seconds"] for r in views.model_list(run.warehouse)}
+    epochs = views.epochs_of(run.warehouse, kinds, CURVE)
     for model_id, kind in kinds.items():
         rows[kind]["fit_seconds"] = round(seconds[model_id], 2)
+        if model_id in epochs:
+            rows[kind][CURVE] = [round(value, 4) for value in epochs[model_id]]
     return sorted(rows.values(), key=lambda row: -float(row[f"ndcg@{K}"]))
 
 

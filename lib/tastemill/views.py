@@ -1,6 +1,6 @@
 """Reads the tables for the commands that show something: small results, as plain rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -129,6 +129,16 @@ def model_list(warehouse: Warehouse) -> Rows:
     rows = warehouse.read_or_empty(tables.MODELS).orderBy(F.desc("created_at")).collect()
     columns = ("model_id", "purpose", "alias", "as_of", "params", "seconds", "created_at")
     return [{name: row[name] for name in columns} for row in rows]
+
+
+def epochs_of(warehouse: Warehouse, models: Iterable[str], metric: str) -> dict[str, list[float]]:
+    """Model_id to a figure of its training by epoch; without models that have none."""
+    history = warehouse.read_or_empty(tables.TRAINING_HISTORY)
+    wanted = F.col("model_id").isin(list(models)) & (F.col("metric") == metric)
+    found: dict[str, list[float]] = {}
+    for row in history.where(wanted).orderBy("model_id", "epoch").collect():
+        found.setdefault(row["model_id"], []).append(row["value"])
+    return found
 
 
 def run_list(warehouse: Warehouse, limit: int) -> Rows:
