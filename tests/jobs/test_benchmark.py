@@ -96,13 +96,15 @@ def test_one_item_among_listed_ones(
     with gzip.open(place / "ml-1m.test.negative.gz", "wt") as file:
         file.writelines(others)
     small = ("deep.epochs=2", "deep.embedding_dim=4", "deep.hidden=[8]", "deep.num_processes=1")
-    small = (*small, "deep.validate_epochs=true")
-    models = ("popularity", "neumf")
-    result = run_benchmark("P5", tmp_path, models, tmp_path / "lists", small)
+    parts = ("gmf", "mlp", "neumf")
+    few = [f"deep.by_model.{part}.epochs=2" for part in parts]
+    small = (*small, *few, "deep.validate_epochs=true")
+    result = run_benchmark("P5", tmp_path, ("popularity", "neumf"), tmp_path / "lists", small)
     assert result["test_users"] == len(wanted)
-    assert {row["model"] for row in result["rows"]} == set(models)
     curves = {row["model"]: row.get("valid_ndcg@10") for row in result["rows"]}
-    assert (curves["popularity"], len(curves["neumf"])) == (None, 2)
+    assert curves.keys() == {"popularity", *parts}
+    assert curves["popularity"] is None
+    assert [len(curves[part]) for part in parts] == [2, 2, 2]
     for row in result["rows"]:
         lists = pd.read_parquet(tmp_path / "lists" / f"{row['model']}.parquet")
         shown = lists.astype({"user_id": int, "item_id": int}).groupby("user_id")["item_id"]

@@ -80,3 +80,20 @@ def test_a_network_begins_with_the_factors_of_another(spark: SparkSession, folde
     (model_id,) = train_deep.run(spark, cfg).models.values()
     warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
     assert find(warehouse, model_id).params["init_from"] == first
+
+
+def test_neumf_goes_on_from_gmf_and_mlp(spark: SparkSession, folder: Path) -> None:
+    cfg = settings(folder, "neumf")
+    own = {"pretrained": True, "by_model": {"neumf": {"epochs": 1, "learning_rate": 1e-6}}}
+    cfg = cfg.model_copy(update={"deep": cfg.deep.model_copy(update=own)})
+    made = train_deep.run(spark, cfg).models
+    assert list(made) == ["gmf", "mlp", "neumf"]
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    assert find(warehouse, made["neumf"]).params["parts"] == [made["gmf"], made["mlp"]]
+
+    def losses(kind: str) -> list[float]:
+        history = warehouse.read(tables.TRAINING_HISTORY, where=made[kind]).toPandas()
+        return list(history[history.metric == "train_loss"].sort_values("epoch")["value"])
+
+    # Where its parts ended, and not where they began.
+    assert losses("neumf")[0] < 0.9 * min(losses("gmf")[0], losses("mlp")[0])
