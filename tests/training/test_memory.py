@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-# Pages that the system has to find for 20 tensors of 64 MiB, one after another.
+# Pages that the system has to find for 60 tensors of 64 MiB, one after another.
 FAULTS = """
 import resource, torch
 from tastemill.training.memory import keep_freed_memory
@@ -15,7 +15,7 @@ def met():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 torch.ones(1 << 24)
 before = met()
-for _ in range(20):
+for _ in range(60):
     torch.ones(1 << 24)
 print(met() - before)
 """
@@ -34,6 +34,5 @@ def faults(*, keeps: bool) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_freed_memory_is_used_again_without_asking_the_system() -> None:
-    pages = 20 * (1 << 24) * 4 // 4096
-    assert faults(keeps=False) > pages // 2
-    assert faults(keeps=True) < pages // 4
+    """Tensors lie in a few places by turns, each of which the system has to find once."""
+    assert faults(keeps=True) < faults(keeps=False) / 4
