@@ -4,7 +4,6 @@ The examples of one table version become Parquet files once; training processes,
 cluster, read them and nothing else. Weights stay in a folder that the model's row names.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -50,7 +49,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     taken = _taken(warehouse, cfg).persist()  # several feeds are made of it, for each network
     try:
         fitted = [
-            _fit(spark, warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}), taken)
+            _fit(warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}), taken)
             for network in cfg.deep.networks
             if network in wanted
         ]
@@ -61,7 +60,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     return job.JobResult(sum(r.rows for r in fitted), saved, told)
 
 
-def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
+def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
     """Fit one network."""
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.training import fit  # noqa: PLC0415
@@ -79,24 +78,11 @@ def _fit(spark: SparkSession, warehouse: Warehouse, cfg: Config, taken: DataFram
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]), taken)
     feeds = replace(feeds, parts=tuple(str(part.artifact) for part in parts))
-    start = time.monotonic()
-    result = fit.fit_network(
-        spark,
-        cfg.deep,
-        feeds,
-        {"num_users": sizes[0], "num_items": sizes[1]},
-        objective,
-        paths.artifacts(cfg) / "models" / recipe.model_id,
-    )
-    fitted = models.Fitted(
-        recipe, time.monotonic() - start, artifact=result.artifact, metrics=fit.figures_of(result)
-    )
-    history = fit.as_history(spark, recipe.model_id, result)
-    warehouse.overwrite_slice(tables.TRAINING_HISTORY, history, recipe.model_id)
+    data = {"num_users": sizes[0], "num_items": sizes[1]}
+    fitted = fit.fit_model(warehouse, cfg, recipe, feeds, data)
     saved = models.save(warehouse, [fitted])
-    return job.JobResult(
-        feeds.train.rows, saved, f"{cfg.deep.model}: {result.rows_per_second:,.0f} rows/s"
-    )
+    speed = f"{fitted.metrics['rows_per_second']:,.0f} rows/s"
+    return job.JobResult(feeds.train.rows, saved, f"{cfg.deep.model}: {speed}")
 
 
 def _sources(cfg: Config) -> list[job.TableSlice]:

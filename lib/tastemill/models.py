@@ -16,8 +16,9 @@ from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 from tastemill.parallel import at_once
 from tastemill.tables import ITEM_FACTORS, MODELS, USER_FACTORS
+from tastemill.training.config import OF_FEATURES
 
-PAIRS_ONLY = ("ranker", "wide_deep", "dcn", "dlrm")
+PAIRS_ONLY = ("ranker", *OF_FEATURES)
 """Kinds that score rows of features, and make no lists."""
 
 

@@ -30,8 +30,8 @@ def test_what_is_of_the_pool_in_its_order(
     rows = spark.sql(f"select {numbers} numeric, array(3, 4) categorical")
     found = inputs(rows, pool).collect()[0]
     assert (list(found["numeric"]), list(found["categorical"])) == (numeric, categorical)
-    moments = [(30.0, 9.0), (None, None)][: len(pool.of_kind("numeric"))]
-    assert tuple(described(pool, moments).values()) == told
+    stats = [{"mean": 30.0, "deviation": 9.0}, {"mean": None, "deviation": None}]
+    assert tuple(described(pool, stats[: len(pool.of_kind("numeric"))]).values()) == told
 
 
 def test_an_index_that_is_missing_counts_as_missing(spark: SparkSession) -> None:

@@ -1,6 +1,6 @@
 """Networks over the features of a pool, trained as all networks are: Wide & Deep, DCN-v2, DLRM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -11,7 +11,6 @@ from tastemill.features.pools import Member, Pool
 from tastemill.retrieval.networks import predict_pairs
 
 COLUMNS = ("numeric", "categorical")
-NUMERIC, CATEGORICAL = "array<float>", "array<int>"
 
 
 def inputs(rows: DataFrame, pool: Pool) -> DataFrame:
@@ -19,23 +18,23 @@ def inputs(rows: DataFrame, pool: Pool) -> DataFrame:
 
     That one is a number that is missing everywhere, or an index that is 0 everywhere.
     """
-    numeric = _picked("numeric", pool.of_kind("numeric")).cast(NUMERIC)
-    categorical = _picked("categorical", pool.of_kind("categorical")).cast(CATEGORICAL)
+    numeric = _picked("numeric", pool.of_kind("numeric")).cast("array<float>")
+    categorical = _picked("categorical", pool.of_kind("categorical")).cast("array<int>")
     known = F.transform(categorical, lambda index: F.coalesce(index, F.lit(0)))
     return rows.withColumns({"numeric": numeric, "categorical": known})
 
 
-def described(pool: Pool, moments: Sequence[tuple[float | None, float | None]]) -> dict[str, Any]:
+def described(pool: Pool, numbers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a network has to know of its features: see `FeaturesConfig`.
 
     Args:
         pool: the features.
-        moments: mean and standard deviation of each number; None where it has no value.
+        numbers: `mean` and `deviation` of each number; None where it has no value.
     """
     sizes = [max(each.size or 0, UNKNOWN + 1) for each in pool.of_kind("categorical")]
     return {
-        "means": [mean or 0.0 for mean, _ in moments] or [0.0],
-        "deviations": [deviation or 0.0 for _, deviation in moments] or [0.0],
+        "means": [each["mean"] or 0.0 for each in numbers] or [0.0],
+        "deviations": [each["deviation"] or 0.0 for each in numbers] or [0.0],
         "sizes": sizes or [UNKNOWN + 1],
     }
 

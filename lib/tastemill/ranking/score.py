@@ -1,5 +1,7 @@
 """A fitted ranker on rows of `features`: with the pool that it learned from, or not at all."""
 
+from typing import Any
+
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,13 +16,12 @@ from tastemill.tables import FEATURE_STATS
 from tastemill.training.config import OF_FEATURES
 
 
-def edges_of(
-    warehouse: Warehouse, purpose: Purpose, pool: Pool, bins: str = "edges"
-) -> list[list[float]]:
-    """The `edges` in which each of the pool's numbers was counted, or its `cuts` by the label."""
+def numbers_of(warehouse: Warehouse, purpose: Purpose, pool: Pool) -> list[dict[str, Any]]:
+    """The row of `feature_stats` of each of the pool's numbers, in the pool's order."""
     stats = warehouse.read(FEATURE_STATS, where=purpose).where("kind = 'numeric'")
-    edges = {row["feature"]: row[bins] for row in stats.select("feature", bins).collect()}
-    return [edges[each.feature] for each in pool.of_kind("numeric")]
+    rows = stats.select("feature", "edges", "cuts", "mean", "deviation").collect()
+    of_feature = {row["feature"]: row.asDict() for row in rows}
+    return [of_feature[each.feature] for each in pool.of_kind("numeric")]
 
 
 def place_of(warehouse: Warehouse, purpose: Purpose, feature: str) -> int:
@@ -29,23 +30,17 @@ def place_of(warehouse: Warehouse, purpose: Purpose, feature: str) -> int:
     return int(stats.select("place").collect()[0]["place"])
 
 
-def moments_of(
-    warehouse: Warehouse, purpose: Purpose, pool: Pool
-) -> list[tuple[float | None, float | None]]:
-    """Mean and standard deviation of each of the pool's numbers."""
-    stats = warehouse.read(FEATURE_STATS, where=purpose).where("kind = 'numeric'")
-    rows = stats.select("feature", "mean", "deviation").collect()
-    moments = {row["feature"]: (row["mean"], row["deviation"]) for row in rows}
-    return [moments[each.feature] for each in pool.of_kind("numeric")]
-
-
 def score(warehouse: Warehouse, purpose: Purpose, rows: DataFrame, model: Model) -> DataFrame:
-    """Rows of `features` without their arrays, and `prediction`.
+    """Rows of `features` but for arrays, with `prediction`, by the pool as it stands now.
 
     Raises:
-        ContractError: the pool is not the one that the model learned from.
+        ContractError: it is not the one that the model learned from.
     """
-    pool = read_pool(warehouse, purpose, str(model.params["pool"]))
+    return scored_by(model, read_pool(warehouse, purpose, str(model.params["pool"])), rows)
+
+
+def scored_by(model: Model, pool: Pool, rows: DataFrame) -> DataFrame:
+    """The same, with a pool that was read before."""
     pool.must_be(model.params, model.model_id)
     if model.kind in OF_FEATURES:
         from tastemill.ranking import networks  # noqa: PLC0415 - torch: an extra

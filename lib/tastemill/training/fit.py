@@ -1,6 +1,7 @@
 """From a table version and settings to a trained network: the feed, the record, the launch."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from tastemill import models
+from tastemill.config import paths
+from tastemill.config.load import Config
 from tastemill.deep.registry import NETWORKS
+from tastemill.delta import Warehouse
 from tastemill.errors import FeedError
 from tastemill.tables import TRAINING_HISTORY
 from tastemill.training.config import DeepConfig
@@ -45,6 +50,28 @@ PARAMS = (
     "compiled",
 )
 OF_SEQUENCES = ("num_blocks", "num_heads", "dropout", "batch_users")
+
+
+def fit_model(
+    warehouse: Warehouse, cfg: Config, recipe: models.Recipe, feeds: Feeds, data: Mapping[str, Any]
+) -> models.Fitted:
+    """Train the network of `cfg.deep` and write its history; its row is still to be saved.
+
+    Args:
+        warehouse: where the history goes.
+        cfg: `deep` being the settings of one network.
+        recipe: what the model is.
+        feeds: what it reads.
+        data: see `fit_network`.
+    """
+    start = time.monotonic()
+    objective = cfg.deep.objective_of(cfg.dataset.task)
+    folder = paths.artifacts(cfg) / "models" / recipe.model_id
+    result = fit_network(warehouse.spark, cfg.deep, feeds, data, objective, folder)
+    seconds = time.monotonic() - start
+    history = as_history(warehouse.spark, recipe.model_id, result)
+    warehouse.overwrite_slice(TRAINING_HISTORY, history, recipe.model_id)
+    return models.Fitted(recipe, seconds, artifact=result.artifact, metrics=figures_of(result))
 
 
 def fit_network(

@@ -26,12 +26,10 @@ from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
 from tastemill.training.optimizers import Optimizers, optimizer_of
-from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, items_of
+from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, ranking_of
 from tastemill.training.ranks import Ranks, joined
 from tastemill.training.schedule import learning_rate
 from tastemill.training.spec import History, TrainResult, TrainSpec
-
-RANKED_AT_ONCE = 256  # users over all ranks, each with a score for every item
 
 
 def train(spec: TrainSpec) -> TrainResult:
@@ -255,17 +253,9 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
         optimizer=optimizer,
         train_feed=open_feed(spec.train, spec.feed, shard),
         valid_feed=open_feed(spec.valid, spec.feed, plain) if spec.valid else None,
-        ranking=_ranking(spec, network, plain) if spec.users else None,
+        ranking=ranking_of(spec, network, plain),
         history=history,
     )
-
-
-def _ranking(spec: TrainSpec, network: nn.Module, shard: Shard) -> Ranking:
-    """The users that this rank asks for lists, and all items."""
-    assert spec.users is not None
-    num_items: int = network.config.num_items  # type: ignore[assignment, union-attr]  # of every network that knows items
-    users = open_feed(spec.users, spec.feed, replace(shard, batch_size=RANKED_AT_ONCE))
-    return Ranking(users, items_of(spec.items, num_items, spec.feed))
 
 
 def _parts(batch: Batch, wanted: int) -> list[Batch]:

@@ -5,7 +5,7 @@ cheap beside an epoch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
-from tastemill.training.spec import FeedSpec, History
+from tastemill.training.spec import FeedSpec, History, TrainSpec
 
 K = 10
+RANKED_AT_ONCE = 256  # users over all ranks, each with a score for every item
 NDCG, HIT, VALID_LOSS = f"valid_ndcg@{K}", f"valid_hit@{K}", "valid_loss"
 
 
@@ -43,6 +44,14 @@ class Ranking:
                 scores = network.score_all(moved, items)
                 totals += _judged(scores, moved).cpu()
         return totals
+
+
+def ranking_of(spec: TrainSpec, network: Any, shard: Shard) -> Ranking | None:  # noqa: ANN401 - as above
+    """The users that this rank asks for lists, and all items; None where none are asked."""
+    if spec.users is None:
+        return None
+    users = open_feed(spec.users, spec.feed, replace(shard, batch_size=RANKED_AT_ONCE))
+    return Ranking(users, items_of(spec.items, network.config.num_items, spec.feed))
 
 
 def items_of(feed: FeedSpec | None, num_items: int, implementation: str) -> dict[str, Tensor]:
