@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from tastemill import job, passes, tables
-from tastemill.config import paths
+from tastemill import job, passes, tables, views
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 from tastemill.evaluation import backtest, comparison
-from tastemill.host import on_databricks
 from tastemill.line.environment import environment
 from tastemill.models import Model
 from tastemill.registry.champion import Difference, aliased, champion_kind, decided
-from tastemill.registry.store import Place, Told, tell
+from tastemill.registry.place import mlflow_place
+from tastemill.registry.store import Told, tell
 
 SECTIONS = ("dataset", "split", "evaluation", "registry")
 INPUTS = (tables.EVENTS, tables.BACKTEST_LISTS, tables.METRICS, tables.TRAINING_HISTORY)
@@ -36,33 +35,11 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     champion = decided(present.model_id, _differences(warehouse, cfg, chosen, present))
     runs = {}
     if cfg.registry.mlflow:
-        runs = tell(place_of(cfg), _told(warehouse, cfg, chosen), champion)
+        runs = tell(mlflow_place(cfg), _told(warehouse, cfg, chosen), champion)
     changed = warehouse.merge(tables.MODELS, aliased(warehouse, chosen, champion, runs))
     by_id = {model.model_id: model.kind for model in chosen}
     kept = "stays" if champion == present.model_id else f"takes the place of {present.kind} as"
     return job.JobResult(changed, {}, f"{by_id[champion]} {kept} champion")
-
-
-def place_of(cfg: Config) -> Place:
-    """Where MLflow's things are: as configured, else beside the weights, on Databricks its own."""
-    settings, dataset = cfg.registry, cfg.dataset.name
-    if on_databricks():
-        schema = cfg.run.warehouse.replace("/", "-")
-        names = (f"/Shared/tastemill-{dataset}", f"{schema}.recommender")
-        own = Place("databricks", *names, registry="databricks-uc")
-    else:
-        folder = paths.artifacts(cfg) / "mlflow"
-        if not settings.tracking_uri:
-            folder.mkdir(parents=True, exist_ok=True)
-        store, files = f"sqlite:///{folder}/mlflow.db", f"file://{folder}/files"
-        own = Place(store, f"tastemill-{dataset}", f"tastemill-{dataset}", files)
-    return Place(
-        settings.tracking_uri or own.uri,
-        settings.experiment or own.experiment,
-        settings.name or own.name,
-        "" if settings.tracking_uri else own.files,
-        "" if settings.tracking_uri else own.registry,
-    )
 
 
 def _present(warehouse: Warehouse, cfg: Config, chosen: list[Model]) -> Model:
@@ -97,8 +74,7 @@ def _told(warehouse: Warehouse, cfg: Config, chosen: list[Model]) -> list[Told]:
     ids = F.col("model_id").isin([model.model_id for model in chosen])
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
     for row in warehouse.read(tables.METRICS).where(ids & (F.col("segment") == "all")).collect():
-        label = row["metric"] if row["k"] is None else f"{row['metric']}@{row['k']}"
-        metrics[row["model_id"]][label] = row["value"]
+        metrics[row["model_id"]][views.label(row["metric"], row["k"])] = row["value"]
     history = defaultdict(list)
     stored = warehouse.read_or_empty(tables.TRAINING_HISTORY).where(ids)
     for row in stored.orderBy("model_id", "epoch", "metric").collect():

@@ -130,7 +130,7 @@ def _own_figures(run: Run) -> list[dict[str, Any]]:
     stored = run.warehouse.read(tables.METRICS).where(wanted & (F.col("k") == K))
     rows: dict[str, dict[str, Any]] = {kind: {"model": kind} for kind in kinds.values()}
     for metric in stored.where(F.col("metric").isin(*MEASURED)).collect():
-        label, row = f"{metric['metric']}@{K}", rows[kinds[metric["model_id"]]]
+        label, row = views.label(metric["metric"], K), rows[kinds[metric["model_id"]]]
         row[label] = round(metric["value"], 6)
         row[f"{label}_ci"] = [round(metric["low"], 6), round(metric["high"], 6)]
     seconds = {r["model_id"]: r["seconds"] for r in views.model_list(run.warehouse)}
@@ -139,7 +139,7 @@ def _own_figures(run: Run) -> list[dict[str, Any]]:
         rows[kind]["fit_seconds"] = round(seconds[model_id], 2)
         if model_id in epochs:
             rows[kind][CURVE] = [round(value, 4) for value in epochs[model_id]]
-    return sorted(rows.values(), key=lambda row: -float(row[f"ndcg@{K}"]))
+    return sorted(rows.values(), key=lambda row: -float(row[views.label("ndcg", K)]))
 
 
 def sizes(warehouse: Warehouse, cfg: Config) -> dict[str, int]:

@@ -26,14 +26,15 @@ def metrics(warehouse: Warehouse, models: Mapping[str, str], segment: str, k: in
             found[row["model_id"]] |= {"low": row["low"], "high": row["high"]}
     names = [n for n in (*RANKING, *RATINGS) if any(n in f for f in found.values())]
     rows = [
-        {"model": kind, **{_label(n, k): found[model_id].get(n) for n in names}}
+        {"model": kind, **{label(n, k): found[model_id].get(n) for n in names}}
         for kind, model_id in models.items()
     ]
-    return sorted(rows, key=lambda row: -(row.get(f"ndcg@{k}") or 0.0))
+    return sorted(rows, key=lambda row: -(row.get(label("ndcg", k)) or 0.0))
 
 
-def _label(name: str, k: int) -> str:
-    return name if name in RATINGS else f"{name}@{k}"
+def label(metric: str, k: int | None) -> str:
+    """As people write it: ndcg@10, rmse."""
+    return metric if k is None or metric in RATINGS else f"{metric}@{k}"
 
 
 def example_lists(warehouse: Warehouse, num_users: int, length: int) -> Rows:

@@ -25,6 +25,7 @@ from tastemill.jobs import (
     train_baselines,
     train_deep,
 )
+from tastemill.registry.place import mlflow_place
 from tastemill.testing.toy import write_movielens
 
 pytestmark = pytest.mark.slow
@@ -73,7 +74,7 @@ def test_the_published_model_gives_way_to_one_that_is_surely_better(
     assert champion in ("embedding_mlp", "sasrec")
     assert told.detail == f"{champion} takes the place of popularity as champion"
     assert set(found[found.kind != champion].alias) == {"candidate"}
-    client = MlflowClient(register_models.place_of(cfg).uri)
+    client = MlflowClient(mlflow_place(cfg).uri)
     for model_id, row in found.iterrows():
         run = client.get_run(row.mlflow_run)
         assert run.data.tags["tastemill.model_id"] == model_id
@@ -98,7 +99,7 @@ def test_the_published_model_gives_way_to_one_that_is_surely_better(
 def test_a_registered_network_scores_as_its_weights_do(spark: SparkSession, folder: Path) -> None:
     cfg = settings(folder)
     register_models.run(spark, cfg)
-    uri = register_models.place_of(cfg).uri
+    uri = mlflow_place(cfg).uri
     client = MlflowClient(uri)
     stored = Warehouse(spark, cfg.run.warehouse, "movielens-100k").read(tables.MODELS).toPandas()
     artifact = stored.set_index("model_id").artifact
@@ -139,7 +140,7 @@ def test_a_run_that_was_cut_off_is_made_anew(spark: SparkSession, folder: Path) 
     cfg = settings(folder)
     register_models.run(spark, cfg)
     before = aliases(spark, cfg).mlflow_run
-    client = MlflowClient(register_models.place_of(cfg).uri)
+    client = MlflowClient(mlflow_place(cfg).uri)
     client.update_run(before.iloc[0], status="RUNNING")
     register_models.run(spark, cfg)
     after = aliases(spark, cfg).mlflow_run

@@ -16,28 +16,10 @@ from typing import Any
 from tastemill.errors import SetupError
 from tastemill.models import Model
 from tastemill.registry.champion import CANDIDATE, CHAMPION
+from tastemill.registry.place import Place
 
 MODEL_ID = "tastemill.model_id"
 History = Sequence[tuple[int, str, float]]  # (epoch, metric, value)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where MLflow keeps what it is told.
-
-    Attributes:
-        uri: Of the tracking store.
-        experiment: Its name.
-        name: Of the registered model.
-        files: Folder of files that go with runs; empty where the store has one of its own.
-        registry: URI of the store of registered models; empty for the same.
-    """
-
-    uri: str
-    experiment: str
-    name: str
-    files: str = ""
-    registry: str = ""
 
 
 @dataclass(frozen=True)
