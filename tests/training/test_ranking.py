@@ -20,6 +20,7 @@ from tastemill.training.loop import train
 from tastemill.training.ranking import (
     NDCG,
     VALID_LOSS,
+    VALID_RMSE,
     Ranking,
     best_epoch,
     is_over,
@@ -106,6 +107,11 @@ def test_where_no_lists_are_judged_the_loss_decides() -> None:
     assert best_epoch(losses) == 1
     assert is_over(losses, 2)
     assert best_epoch([*losses, (3, NDCG, 0.1)]) == 3
+
+
+def test_of_stars_the_error_decides_whatever_the_lists() -> None:
+    history = [(0, NDCG, 0.4), (0, VALID_RMSE, 1.0), (1, NDCG, 0.2), (1, VALID_RMSE, 0.9)]
+    assert best_epoch(history) == 1
 
 
 @pytest.fixture

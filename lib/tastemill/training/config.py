@@ -73,9 +73,9 @@ class DeepConfig(Section):
     patience: int = Field(
         0,
         ge=0,
-        description="Epochs without a higher NDCG@10 on validation (rankers: without a lower loss) "
-        "that end the training; the network keeps the weights of its best epoch. 0 trains all "
-        "epochs.",
+        description="Epochs without a higher NDCG@10 on validation (of stars: a lower RMSE; of "
+        "rankers: a lower loss) that end the training; the network keeps the weights of its best "
+        "epoch. 0 trains all epochs.",
     )
     batch_size: int = Field(4096, ge=1, description="Rows of a step, over all processes.")
     learning_rate: float = Field(0.002, gt=0, description="Of Adam.")

@@ -17,7 +17,8 @@ from tastemill.training.spec import FeedSpec, History, TrainSpec
 
 K = 10
 RANKED_AT_ONCE = 256  # users over all ranks, each with a score for every item
-NDCG, HIT, VALID_LOSS = f"valid_ndcg@{K}", f"valid_hit@{K}", "valid_loss"
+NDCG, HIT = f"valid_ndcg@{K}", f"valid_hit@{K}"
+VALID_LOSS, VALID_RMSE = "valid_loss", "valid_rmse"
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,16 @@ def _judged(scores: Tensor, users: Batch) -> Tensor:
 
 
 def best_epoch(history: History) -> int | None:
-    """The epoch of the highest NDCG, or of the lowest loss on validation where no lists are judged.
+    """The best epoch on validation; the first of equal ones, None where nothing was measured.
 
-    The first of equal ones; None where neither was measured.
+    Of stars it has the lowest RMSE, else the highest NDCG, and where no lists are judged the lowest
+    loss.
     """
-    lists = [(value, -epoch) for epoch, metric, value in history if metric == NDCG]
-    losses = [(-value, -epoch) for epoch, metric, value in history if metric == VALID_LOSS]
-    measured = lists or losses
+
+    def of(wanted: str, sign: int) -> list[tuple[float, int]]:
+        return [(sign * value, -epoch) for epoch, metric, value in history if metric == wanted]
+
+    measured = of(VALID_RMSE, -1) or of(NDCG, 1) or of(VALID_LOSS, -1)
     return -max(measured)[1] if measured else None
 
 
