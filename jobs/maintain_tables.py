@@ -5,7 +5,6 @@ What `tastemill run --repro` needs is kept for `maintain.retention_days`.
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -49,9 +48,9 @@ def _tidy(warehouse: Warehouse, table: Table, retention_days: float) -> int:
 
 
 def _weights(warehouse: Warehouse) -> set[str]:
-    """Names of the folders of weights that a model names."""
+    """Models with weights: their folders have their names."""
     named = warehouse.read_or_empty(tables.MODELS).where(F.col("artifact").isNotNull())
-    return {Path(row["artifact"]).name for row in named.select("artifact").distinct().collect()}
+    return {row["model_id"] for row in named.select("model_id").distinct().collect()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -49,7 +49,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     seq = job.run_seq(warehouse, cfg)
 
     def lists_of(model: Model, after: ExitStack) -> DataFrame:
-        if model.kind in (*SEQUENCES, *OF_IDS):
+        if model.kind in (*SEQUENCES, *OF_IDS) and model.kind not in lists.FACTORIZATIONS:
             items = np.zeros((num_items, 1), dtype=np.float32)
             past = events.where(is_past() & taken(cfg.dataset.positive_min))
             told = _with_past(users, past, model, num_items)
@@ -104,7 +104,7 @@ def _among_candidates(index: DataFrame, warehouse: Warehouse, file: str) -> Data
 
 def _items(warehouse: Warehouse, model: Model) -> DataFrame:
     """(idx, vector): the item side of a model."""
-    if model.artifact is None:
+    if model.artifact is None or model.kind in lists.FACTORIZATIONS:
         return warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
     profiles = warehouse.read(tables.ITEM_PROFILES, where=str(model.as_of.date()))
     return profiles.select(F.col("item_idx").alias("idx"), F.col("item_vector").alias("vector"))
@@ -121,13 +121,13 @@ def _with_past(users: DataFrame, past: DataFrame, model: Model, num_items: int) 
 
 def _with_vectors(users: DataFrame, warehouse: Warehouse, model: Model) -> DataFrame:
     """Users with the column that the model's scorer reads; null for those it doesn't know."""
-    if model.artifact is not None:
-        profiles = warehouse.read(tables.USER_PROFILES, where=str(model.as_of.date()))
-        return users.join(profiles.select("user_idx", "user_vector"), "user_idx", "left")
     if model.kind in lists.FACTORIZATIONS:
         factors = warehouse.read(tables.USER_FACTORS, where=model.model_id)
         vectors = factors.select(F.col("idx").alias("user_idx"), "vector")
         return users.join(vectors, "user_idx", "left")
+    if model.artifact is not None:
+        profiles = warehouse.read(tables.USER_PROFILES, where=str(model.as_of.date()))
+        return users.join(profiles.select("user_idx", "user_vector"), "user_idx", "left")
     return users
 
 

@@ -1,9 +1,12 @@
-"""examples → a feed → models, training_history: networks, by Petastorm and TorchDistributor.
+"""examples → a feed → models, training_history, factors: networks, by TorchDistributor.
 
 The examples of one table version become Parquet files once; training processes, here or on the
-cluster, read them and nothing else. Weights stay in a folder that the model's row names.
+cluster, read them by Petastorm and nothing else. Weights stay in a folder that the model's row
+names; where scores are products of two vectors, those of all users and items become factors.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,14 +21,22 @@ from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
 from tastemill.splits import is_past
 from tastemill.times import ORDER, taken
+from tastemill.training.config import FACTORIZING
 
 if TYPE_CHECKING:
     from tastemill.training.feeds import Feeds
 
 SECTIONS = ("dataset", "split", "deep")
-INPUTS = (tables.EXAMPLES, tables.EVENTS, tables.USER_INDEX, tables.ITEM_INDEX)
-OUTPUTS = (tables.TRAINING_HISTORY,)
+INPUTS = (
+    tables.EXAMPLES,
+    tables.EVENTS,
+    tables.USER_INDEX,
+    tables.ITEM_INDEX,
+    tables.USER_PROFILES,
+    tables.ITEM_PROFILES,
+)
 FACTORS = (tables.USER_FACTORS, tables.ITEM_FACTORS)
+OUTPUTS = (tables.TRAINING_HISTORY, *FACTORS)
 
 
 def kinds(cfg: Config) -> list[str]:
@@ -65,21 +76,25 @@ def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.training import fit  # noqa: PLC0415
 
-    sources = _sources(cfg)
+    sources, task = _sources(cfg), cfg.dataset.task
     recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
     names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
+    recipe = recipe.with_params({"rows": _rows(warehouse, cfg, cfg.deep.objective_of(task))})
     if cfg.deep.init_from:
         recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
     parts = [_fitted(warehouse, cfg, kind) for kind in cfg.deep.parts]
     if parts:
         recipe = recipe.with_params({"parts": [part.model_id for part in parts]})
-    objective = cfg.deep.objective_of(cfg.dataset.task)
+    objective = cfg.deep.objective_of(task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]), taken)
     feeds = replace(feeds, parts=tuple(str(part.artifact) for part in parts))
     data = {"num_users": sizes[0], "num_items": sizes[1]}
     fitted = fit.fit_model(warehouse, cfg, recipe, feeds, data)
+    if cfg.deep.model in FACTORIZING:
+        users, items = _vectors(warehouse, cfg, fitted, taken)
+        fitted = replace(fitted, users=users, items=items)
     saved = models.save(warehouse, [fitted])
     speed = f"{fitted.metrics['rows_per_second']:,.0f} rows/s"
     return job.JobResult(feeds.train.rows, saved, f"{cfg.deep.model}: {speed}")
@@ -92,6 +107,18 @@ def _sources(cfg: Config) -> list[job.TableSlice]:
     if cfg.deep.learns_from_events(cfg.dataset.task):
         return events
     return examples + events if cfg.deep.validate_epochs else examples
+
+
+def _rows(warehouse: Warehouse, cfg: Config, objective: str) -> str:
+    """Tells one choice of rows of the same tables from another."""
+    facts = [
+        cfg.run.purpose,
+        str(passes.times_of(warehouse, cfg)),
+        cfg.split.model_dump_json(),
+        cfg.dataset.model_dump_json(),
+        objective == "in_batch_softmax",  # which learns from some of the examples
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _examples(warehouse: Warehouse, cfg: Config, objective: str) -> DataFrame:
@@ -114,6 +141,7 @@ def _feeds(
     from tastemill.training.feeds import FeedMaker  # noqa: PLC0415 - torch, as above
 
     versions = {label: str(version) for label, version in recipe.versions.items()}
+    versions["rows"] = str(recipe.params["rows"])
     folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
     maker = FeedMaker(folder, versions, cfg.deep, sizes, leave_out)
     if cfg.deep.is_sequence:
@@ -128,6 +156,26 @@ def _feeds(
         users, items = (warehouse.read(t, where=first).select("idx", "vector") for t in FACTORS)
         return replace(feeds, begin=maker.of_factors(users, items, first))
     return feeds
+
+
+def _vectors(
+    warehouse: Warehouse, cfg: Config, fitted: models.Fitted, taken: DataFrame
+) -> tuple[DataFrame, DataFrame]:
+    """(idx, vector) of users who are known, and of all items."""
+    from tastemill.retrieval.networks import vectors_of  # noqa: PLC0415 - torch, as above
+
+    users, items = taken.select("user_idx").distinct(), warehouse.read(tables.ITEM_INDEX)
+    items = items.select("item_idx")
+    if cfg.deep.model == "two_tower":
+        day = str(fitted.recipe.as_of.date())
+        told = warehouse.read(tables.ITEM_PROFILES, where=day).select("item_idx", "item_vector")
+        width = told.agg(F.max(F.size("item_vector"))).collect()[0][0] or 0
+        zeros = F.array_repeat(F.lit(0.0).cast("float"), width)
+        known = F.coalesce("item_vector", zeros).alias("item_vector")
+        items = items.join(told, "item_idx", "left").select("item_idx", known)
+        users = warehouse.read(tables.USER_PROFILES, where=day).select("user_idx", "user_vector")
+    artifact = str(fitted.artifact)
+    return vectors_of(users, artifact, "user"), vectors_of(items, artifact, "item")
 
 
 def _first(warehouse: Warehouse, cfg: Config) -> str:

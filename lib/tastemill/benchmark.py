@@ -27,9 +27,9 @@ from tastemill.splits import is_past
 from tastemill.times import taken
 from tastemill.training.config import Network
 
-MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision")
+MEASURED = ("ndcg", "hit", "map", "mrr", "recall", "precision", "rmse")
 K = 10
-CURVE = f"valid_ndcg@{K}"  # of networks, by epoch
+CURVES = (f"valid_ndcg@{K}", "train_loss")  # of networks, by epoch
 
 
 def run_benchmark(
@@ -42,7 +42,7 @@ def run_benchmark(
     """Run the line in a scratch warehouse and compare.
 
     Args:
-        name: P1, P2 or P5.
+        name: of the protocol.
         data_root: holds one folder per data set.
         kinds: models to fit; none named means all.
         lists: folder for one Parquet file of lists per model.
@@ -52,33 +52,40 @@ def run_benchmark(
         The protocol, the sizes of its parts, and a row per model.
     """
     protocol = protocol_of(name)
-    with scratch_run(protocol, data_root, (*_only(kinds), *settings), _plan) as run:
+    with scratch_line(protocol, data_root) as line:
+        run = line((*only(kinds), *settings), plan_of)
         result = _compare(run, protocol)
         if lists is not None:
             write_lists(run, lists)
         return result
 
 
+Line = Callable[[tuple[str, ...], Callable[[Config], Plan]], Run]
+"""(settings, what is planned under them) → the line, run so."""
+
+
 @contextmanager
-def scratch_run(
-    protocol: Protocol,
-    data_root: Path,
-    settings: tuple[str, ...],
-    plan: Callable[[Config], Plan],
-) -> Iterator[Run]:
-    """The line under a protocol, run as planned in a warehouse that goes away afterwards."""
+def scratch_line(protocol: Protocol, data_root: Path) -> Iterator[Line]:
+    """The line under a protocol, in a warehouse that goes away afterwards.
+
+    It may be run more than once: stages that settings don't touch are done once.
+    """
     with tempfile.TemporaryDirectory(prefix="tastemill-") as scratch:
         folder = data_root / protocol.folder
         place = (*protocol.prepare(folder, Path(scratch)), *place_settings(str(folder), scratch))
-        request = Request(protocol.dataset, benchmark=protocol.name, settings=(*settings, *place))
-        cfg = load_config(request)
-        with StageProgress() as progress:
-            run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
-            run.execute(plan(cfg))
-        yield run
+
+        def line(settings: tuple[str, ...], plan: Callable[[Config], Plan]) -> Run:
+            given = (*settings, *place)
+            cfg = load_config(Request(protocol.dataset, benchmark=protocol.name, settings=given))
+            with StageProgress() as progress:
+                run = Run(build_session(cfg.session), cfg, f"benchmark {protocol.name}", progress)
+                run.execute(plan(cfg))
+            return run
+
+        yield line
 
 
-def _only(kinds: tuple[str, ...]) -> list[str]:
+def only(kinds: tuple[str, ...]) -> list[str]:
     """Settings that fit the named kinds and no others."""
     if not kinds:
         return []
@@ -99,8 +106,8 @@ def _only(kinds: tuple[str, ...]) -> list[str]:
     return [*(f"{k}={v}" for k, v in wanted.items()), *deep]
 
 
-def _plan(cfg: Config) -> Plan:
-    """Profiles and examples are made only where a network needs them."""
+def plan_of(cfg: Config) -> Plan:
+    """The whole line; profiles and examples are made only where a network needs them."""
     needless = set() if cfg.deep.enabled else {"train_deep"}
     task = cfg.dataset.task
     if not cfg.deep.enabled or all(
@@ -124,21 +131,23 @@ def _compare(run: Run, protocol: Protocol) -> dict[str, Any]:
 
 
 def _own_figures(run: Run) -> list[dict[str, Any]]:
-    """Metrics of users with a history, with intervals, best first."""
+    """Metrics with intervals, best lists first: lists of users with a history, stars of all."""
     kinds = {model_id: kind for kind, model_id in run.models["backtest"].items()}
-    wanted = F.col("model_id").isin(list(kinds)) & (F.col("segment") == "warm")
-    stored = run.warehouse.read(tables.METRICS).where(wanted & (F.col("k") == K))
+    of_lists = (F.col("segment") == "warm") & (F.col("k") == K)
+    of_stars = (F.col("segment") == "all") & (F.col("metric") == "rmse")
+    stored = run.warehouse.read(tables.METRICS).where(of_lists | of_stars)
+    stored = stored.where(F.col("model_id").isin(list(kinds)))
     rows: dict[str, dict[str, Any]] = {kind: {"model": kind} for kind in kinds.values()}
     for metric in stored.where(F.col("metric").isin(*MEASURED)).collect():
         label, row = views.label(metric["metric"], K), rows[kinds[metric["model_id"]]]
         row[label] = round(metric["value"], 6)
         row[f"{label}_ci"] = [round(metric["low"], 6), round(metric["high"], 6)]
-    seconds = {r["model_id"]: r["seconds"] for r in views.model_list(run.warehouse)}
-    epochs = views.epochs_of(run.warehouse, kinds, CURVE)
+    seconds = {r["model_id"]: r["seconds"] for r in views.model_list(run.warehouse, K)}
     for model_id, kind in kinds.items():
         rows[kind]["fit_seconds"] = round(seconds[model_id], 2)
-        if model_id in epochs:
-            rows[kind][CURVE] = [round(value, 4) for value in epochs[model_id]]
+    for curve in CURVES:
+        for model_id, values in views.epochs_of(run.warehouse, kinds, curve).items():
+            rows[kinds[model_id]][curve] = [round(value, 4) for value in values]
     return sorted(rows.values(), key=lambda row: -float(row[views.label("ndcg", K)]))
 
 

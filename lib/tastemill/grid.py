@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from rich.progress import track
 
 from tastemill import console, tables
-from tastemill.benchmark import K, scratch_run
+from tastemill.benchmark import K, scratch_line
 from tastemill.collaborative.als import AlsConfig, fit_als, implicit_ratings
 from tastemill.config.load import Config
 from tastemill.config.paths import artifacts
@@ -44,7 +44,8 @@ Row = dict[str, Any]
 
 def run_grid(name: str, data_root: Path, settings: tuple[str, ...] = ()) -> list[Row]:
     """The best combination of each rank, by the mean NDCG@10 of all seeds, best first."""
-    with scratch_run(protocol_of(name), data_root, settings, lambda _: Plan(last="ingest")) as run:
+    with scratch_line(protocol_of(name), data_root) as line:
+        run = line(settings, lambda _: Plan(last="ingest"))
         return _searched(_Judge.of(run.warehouse, run.cfg), run.cfg.als)
 
 

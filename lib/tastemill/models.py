@@ -99,8 +99,7 @@ def save(warehouse: Warehouse, fitted: list[Fitted]) -> dict[str, str]:
         if frames
     ]
     at_once(warehouse.spark, *writes)
-    rows = [_row(f) for f in fitted]
-    warehouse.merge(MODELS, warehouse.spark.createDataFrame(rows, MODELS.schema))
+    warehouse.merge(MODELS, _as_rows(warehouse, fitted))
     return {f.recipe.kind: f.recipe.model_id for f in fitted}
 
 
@@ -152,6 +151,14 @@ def _labelled(frames: Mapping[str, DataFrame]) -> DataFrame:
         for model_id, frame in frames.items()
     ]
     return reduce(DataFrame.union, labelled)
+
+
+def _as_rows(warehouse: Warehouse, fitted: list[Fitted]) -> DataFrame:
+    """Rows of `models`; one that is fitted again keeps its alias and its run in MLflow."""
+    rows = warehouse.spark.createDataFrame([_row(f) for f in fitted], MODELS.schema)
+    given = warehouse.read_or_empty(MODELS).select(*MODELS.keys, "alias", "mlflow_run")
+    again = rows.drop("alias", "mlflow_run").join(given, list(MODELS.keys), "left")
+    return again.select(*MODELS.columns)
 
 
 def _row(fitted: Fitted) -> tuple[Any, ...]:

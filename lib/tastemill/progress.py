@@ -1,5 +1,6 @@
 """How far a run is: on a terminal a bar with an estimate, and a line per stage that is over."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -18,6 +19,7 @@ from tastemill import console
 from tastemill.config import Purpose
 from tastemill.line.books import Record
 
+LINE_EVERY_S = 30.0
 MARKS = {"done": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
 
 
@@ -29,17 +31,44 @@ def line_of(stage: str, purpose: Purpose, record: Record) -> Text:
     return Text.assemble(MARKS[record.status], told, (detail, "dim"))
 
 
+class _Heard(logging.Handler):
+    """Hands on what stages tell of themselves while they run."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hear = hear
+        self._log = logging.getLogger("tastemill.progress")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand on a message."""
+        self._hear(record.getMessage())
+
+    def begin(self) -> None:
+        """Listen."""
+        self._log.addHandler(self)
+        self._log.setLevel(logging.INFO)
+
+    def end(self) -> None:
+        """Listen no more."""
+        self._log.removeHandler(self)
+
+
 class StageLines:
-    """Prints a line for each stage that is over: for notebooks."""
+    """Prints a line for each stage that is over, and what it tells before: for notebooks."""
+
+    def __init__(self) -> None:
+        self._heard = _Heard(lambda words: print(f"  {words}"))
 
     def planned(self, seconds: Sequence[float | None]) -> None:
         """How long stages took before."""
 
     def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
         """A stage begins."""
+        self._heard.begin()
 
     def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
         """Tell what was done."""
+        self._heard.end()
         print(line_of(stage, purpose, record).plain.rstrip())
 
 
@@ -101,12 +130,15 @@ class StageProgress:
         )
         self.quiet = quiet
         self.task = self.progress.add_task("starting", total=None)
+        self._heard, self._label, self._told_at = _Heard(self._hear), "", time.monotonic()
 
     def __enter__(self) -> "StageProgress":
         self.progress.start()
+        self._heard.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._heard.end()
         self.progress.stop()
 
     def planned(self, seconds: Sequence[float | None]) -> None:
@@ -116,13 +148,21 @@ class StageProgress:
     def started(self, stage: str, purpose: Purpose, number: int, total: int) -> None:
         """Show what is under way."""
         self.remaining.started(number)
-        label = f"{stage} ({purpose})"
+        self._label = label = f"{stage} ({purpose})"
         self.progress.update(self.task, description=label, completed=number - 1, total=total)
 
     def finished(self, stage: str, purpose: Purpose, record: Record) -> None:
         """Leave a line of what was done."""
         if not self.quiet:
             self.progress.console.print(line_of(stage, purpose, record), soft_wrap=True)
+
+    def _hear(self, words: str) -> None:
+        """Show it beside the stage; in a file or a pipe, a line now and then."""
+        if console.err.is_terminal:
+            self.progress.update(self.task, description=f"{self._label} {words}")
+        elif not self.quiet and time.monotonic() - self._told_at >= LINE_EVERY_S:
+            self._told_at = time.monotonic()
+            self.progress.console.print(f"  {words}", soft_wrap=True)
 
 
 class _Left(ProgressColumn):

@@ -11,7 +11,8 @@ from tastemill.errors import DataError
 
 Rows = list[dict[str, Any]]
 RANKING = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
-RATINGS = ("rmse", "mae")
+RATINGS, LABELS = ("rmse", "mae"), ("auc", "gauc", "log_loss")
+COMPARED = ("ndcg", "recall", "hit", "rmse", "auc")  # of models beside each other
 
 
 def metrics(warehouse: Warehouse, models: Mapping[str, str], segment: str, k: int) -> Rows:
@@ -34,7 +35,7 @@ def metrics(warehouse: Warehouse, models: Mapping[str, str], segment: str, k: in
 
 def label(metric: str, k: int | None) -> str:
     """As people write it: ndcg@10, rmse."""
-    return metric if k is None or metric in RATINGS else f"{metric}@{k}"
+    return metric if k is None or metric in (*RATINGS, *LABELS) else f"{metric}@{k}"
 
 
 def example_lists(warehouse: Warehouse, num_users: int, length: int) -> Rows:
@@ -125,11 +126,24 @@ def feature_list(warehouse: Warehouse, purpose: str) -> Rows:
     return found
 
 
-def model_list(warehouse: Warehouse) -> Rows:
-    """Every model, newest first."""
+def model_list(warehouse: Warehouse, k: int) -> Rows:
+    """Every model, newest first, with what its backtest found; null where it wasn't judged."""
     rows = warehouse.read_or_empty(tables.MODELS).orderBy(F.desc("created_at")).collect()
-    columns = ("model_id", "purpose", "alias", "as_of", "params", "seconds", "created_at")
-    return [{name: row[name] for name in columns} for row in rows]
+    stored = warehouse.read_or_empty(tables.METRICS).where("segment = 'all'")
+    stored = stored.where(F.col("k").isNull() | (F.col("k") == k))
+    figures: dict[str, dict[str, float]] = {}
+    for row in stored.where(F.col("metric").isin(*COMPARED)).collect():
+        figures.setdefault(row["model_id"], {})[row["metric"]] = row["value"]
+    names = [name for name in COMPARED if any(name in found for found in figures.values())]
+    first, last = ("model_id", "purpose", "alias"), ("seconds", "as_of", "created_at", "params")
+    return [
+        {
+            **{name: row[name] for name in first},
+            **{label(n, k): figures.get(row["model_id"], {}).get(n) for n in names},
+            **{name: row[name] for name in last},
+        }
+        for row in rows
+    ]
 
 
 def epochs_of(warehouse: Warehouse, models: Iterable[str], metric: str) -> dict[str, list[float]]:

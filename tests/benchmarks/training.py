@@ -27,12 +27,13 @@ from tastemill.testing.feeds import write_feed
 from tastemill.training import loop
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
+from tastemill.training.memory import keep_freed_memory
 from tastemill.training.spec import FeedColumn, FeedSpec, TrainResult, TrainSpec
+from tastemill.training.told import SPEED, WAITING
 
 WIDTH, BATCH, ROUNDS = 50, 8192, 3
 USERS, ITEMS, LENGTH = 6_040, 3_706, 100
 GROUP_ROWS = 131_072
-SPEED, WAITING = "examples_per_second", "input_wait_share"
 Columns = tuple[FeedColumn, ...]
 
 
@@ -172,8 +173,14 @@ def trainings(folder: Path, rows: int, epochs: int) -> dict[str, TrainSpec]:
     }
 
 
-def rank_of(number: int, world: int, port: int, spec: TrainSpec, ends: Any) -> None:
-    """One process of a training."""
+def rank_of(
+    number: int, world: int, port: int, spec: TrainSpec, ends: Any, *, in_memory: bool
+) -> None:
+    """One process of a training, as `training.worker` has it."""
+    keep_freed_memory()
+    if in_memory:
+        opened = loop.open_feed
+        loop.open_feed = lambda *given: InMemory(opened(*given))
     place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in {**place, **address}.items()})
@@ -182,8 +189,11 @@ def rank_of(number: int, world: int, port: int, spec: TrainSpec, ends: Any) -> N
         ends.put(result)
 
 
-def trained(spec: TrainSpec, world: int = 1) -> TrainResult:
-    """A training in processes of its own, in folders of its own."""
+def trained(spec: TrainSpec, world: int = 1, *, in_memory: bool = False) -> TrainResult:
+    """A training in processes of its own, in folders of its own.
+
+    In memory: on batches that lie there already.
+    """
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -192,7 +202,11 @@ def trained(spec: TrainSpec, world: int = 1) -> TrainResult:
         context = multiprocessing.get_context("spawn")
         ends = context.Queue()
         processes = [
-            context.Process(target=rank_of, args=(number, world, port, spec, ends))
+            context.Process(
+                target=rank_of,
+                args=(number, world, port, spec, ends),
+                kwargs={"in_memory": in_memory},
+            )
             for number in range(world)
         ]
         for process in processes:
@@ -201,18 +215,6 @@ def trained(spec: TrainSpec, world: int = 1) -> TrainResult:
         for process in processes:
             process.join()
         return result
-
-
-def in_memory(spec: TrainSpec) -> TrainResult:
-    """The same training on batches that lie in memory already."""
-    opened = loop.open_feed
-    loop.open_feed = lambda *given: InMemory(opened(*given))
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            place = {"checkpoint_dir": f"{folder}/c", "artifact_dir": f"{folder}/a"}
-            return loop.train(replace(spec, **place))
-    finally:
-        loop.open_feed = opened
 
 
 def of_epochs(result: TrainResult, metric: str) -> float:
@@ -224,7 +226,7 @@ def bench_training(specs: dict[str, TrainSpec]) -> None:
     """Examples a second of whole trainings, one process of one thread."""
     found = []
     for name, spec in specs.items():
-        by_memory = of_epochs(in_memory(spec), SPEED)
+        by_memory = of_epochs(trained(spec, in_memory=True), SPEED)
         for feed in ("petastorm", "pyarrow"):
             result = trained(replace(spec, feed=feed))
             speed = of_epochs(result, SPEED)

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from tastemill import grid
 from tastemill.benchmark import run_benchmark
 from tastemill.testing.toy import write_movielens
+from tastemill.trials import run_trials
 
 pytestmark = pytest.mark.slow
 
@@ -128,3 +129,23 @@ def test_the_grid_never_sees_what_comes_after_the_cut(
     assert found[0] == found[1]
     assert [row["rank"] for row in found[0]] in ([2, 3], [3, 2])
     assert all(0 < row["lowest"] <= row["ndcg"] <= row["highest"] < 1 for row in found[0])
+
+
+def test_networks_are_tried_on_what_comes_before_the_last_item(
+    spark: SparkSession, ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Whatever stands in the place of each user's last item."""
+    changed = ratings.copy()
+    last = changed.groupby("user")["at"].idxmax()
+    changed.loc[last, "item"] = changed.loc[last, "item"].sample(frac=1, random_state=1).values
+    changed = changed.drop_duplicates(["user", "item"], keep="first")
+    same = ("deep.epochs=3", "deep.embedding_dim=4", "deep.num_processes=1", "deep.patience=0")
+    found = []
+    for name, rows in (("as_is", ratings), ("changed", changed)):
+        write_ratings(tmp_path / name, rows)
+        tries = ("learning_rate=[0.05, 0.0001]", "deep.max_length=[8]")
+        found.append(run_trials("P2", tmp_path / name, "sasrec", tries, same))
+    assert found[0] == found[1]
+    assert {row["learning_rate"] for row in found[0]} == {0.05, 0.0001}
+    best, worst = found[0]
+    assert 1 > best["valid_ndcg@10"] > worst["valid_ndcg@10"] > 0

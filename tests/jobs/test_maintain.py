@@ -3,7 +3,7 @@
 import os
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tastemill.delta import Warehouse
 from tastemill.errors import UsageError
 from tastemill.jobs import maintain_tables
 from tastemill.line.kept import kept_version
+from tastemill.models import Fitted, Recipe, save
 from tastemill.upkeep.folders import sweep
 from tastemill.upkeep.sizes import KEYS, files_of
 
@@ -85,6 +86,22 @@ def test_versions_older_than_the_retention_go(spark: SparkSession, tmp_path: Pat
     assert kept_version(warehouse, SLOTS, last) == warehouse.history(SLOTS)[0].version
     assert warehouse.data_version(SLOTS) == last
     assert warehouse.read(SLOTS).collect() == rows(spark, DAYS[0], 2).collect()
+
+
+def test_weights_that_a_model_names_stay(spark: SparkSession, tmp_path: Path) -> None:
+    place = tmp_path / "warehouse"
+    warehouse = Warehouse(spark, str(place), "toy")
+    fits = [
+        Recipe("sasrec", "backtest", datetime(2024, 1, day, tzinfo=UTC), {}, 1, {}, "code")
+        for day in (1, 2)
+    ]
+    folders = [make(place / "_artifacts/models" / fit.model_id / "network", 90) for fit in fits]
+    for folder in folders:
+        os.utime(folder.parent, (1.0, 1.0))
+    save(warehouse, [Fitted(fits[0], 1.0, artifact=str(folders[0]))])
+    settings = (f"run.warehouse='{place}'", "dataset.name=toy")
+    maintain_tables.run(spark, load_config(Request(settings=settings)))
+    assert [folder.exists() for folder in folders] == [True, False]
 
 
 def test_less_than_a_week_is_refused() -> None:

@@ -10,7 +10,7 @@ import torch
 from mlflow import MlflowClient
 from pyspark.sql import SparkSession
 
-from tastemill import tables
+from tastemill import tables, views
 from tastemill.config.load import Config, Request, load_config
 from tastemill.deep.registry import load_network
 from tastemill.delta import Warehouse
@@ -86,8 +86,14 @@ def test_the_published_model_gives_way_to_one_that_is_surely_better(
     losses = client.get_metric_history(found.loc[network].mlflow_run, "train_loss")
     assert [metric.step for metric in losses] == list(range(15))
     assert losses[-1].value < losses[0].value
-    version = client.get_model_version_by_alias(NAME, "champion")
+    version, other = (
+        client.get_model_version_by_alias(NAME, alias) for alias in ("champion", "candidate")
+    )
     assert found.loc[version.tags["tastemill.model_id"]].kind == champion
+    assert other.version != version.version
+    listed = views.model_list(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), 5)
+    best = max(listed, key=lambda row: row["ndcg@5"])
+    assert found.loc[best["model_id"]].kind == champion
 
     # Again: nothing is told twice, and the champion stays.
     again = register_models.run(spark, cfg)
@@ -145,6 +151,14 @@ def test_a_run_that_was_cut_off_is_made_anew(spark: SparkSession, folder: Path) 
     register_models.run(spark, cfg)
     after = aliases(spark, cfg).mlflow_run
     assert list(after != before) == [True, False, False]
+
+
+def test_what_is_fitted_again_keeps_its_alias(spark: SparkSession, folder: Path) -> None:
+    cfg = settings(folder)
+    register_models.run(spark, cfg)
+    before = aliases(spark, cfg)
+    train_deep.run(spark, cfg)
+    assert aliases(spark, cfg).sort_index().equals(before.sort_index())
 
 
 def test_a_champion_that_was_not_fitted_again(spark: SparkSession, folder: Path) -> None:

@@ -14,6 +14,7 @@ from tastemill.errors import ContractError
 from tastemill.jobs import build_examples, build_profiles, ingest, recommend, train_als, train_deep
 from tastemill.models import find
 from tastemill.testing.toy import write_movielens
+from tastemill.training.config import FACTORIZING
 
 pytestmark = pytest.mark.slow
 SMALL = (
@@ -48,6 +49,8 @@ def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: s
     history = warehouse.read(tables.TRAINING_HISTORY, where=model_id).toPandas()
     losses = history[history.metric == "train_loss"].sort_values("epoch")["value"].tolist()
     assert losses[-1] < 0.9 * losses[0]
+    factors = warehouse.read_or_empty(tables.USER_FACTORS).where(F.col("model_id") == model_id)
+    assert factors.isEmpty() == (kind not in FACTORIZING)
     lists = warehouse.read(tables.BACKTEST_LISTS, where=model_id).toPandas()
     assert len(lists) > 20
     shown = pd.DataFrame(
@@ -61,6 +64,26 @@ def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: s
     past = warehouse.read(tables.EVENTS).where(F.col("event_time") < lists.as_of[0])
     seen = past.where("value >= 4").select("user_id", "item_id").toPandas()
     assert shown.merge(seen).empty
+
+
+def test_a_feed_holds_what_its_pass_sees(spark: SparkSession, folder: Path) -> None:
+    """Production learns from everything, a backtest from what came before its cut."""
+    cfg = settings(folder, "gmf")
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    liked = warehouse.read(tables.EVENTS).where("value >= 4").count()
+    recommend_by = cfg.recommend.model_copy(update={"model": "gmf"})
+    learned = {}
+    for purpose in ("backtest", "production"):
+        run = cfg.run.model_copy(update={"purpose": purpose})
+        own = cfg.model_copy(update={"run": run, "recommend": recommend_by})
+        learned[purpose] = train_deep.run(spark, own).rows
+    by_folds = load_config(
+        Request("movielens-100k", settings=("split.by=k_fold", "split.num_folds=2"))
+    )
+    learned["folds"] = train_deep.run(spark, cfg.model_copy(update={"split": by_folds.split})).rows
+    assert learned["production"] == liked
+    assert learned["backtest"] < liked
+    assert 0.3 * liked < learned["folds"] < 0.7 * liked < learned["backtest"]
 
 
 def test_a_network_begins_with_the_factors_of_another(spark: SparkSession, folder: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from tastemill.errors import FeedError
 from tastemill.training import feed as feeds
-from tastemill.training.feed import Batch, open_feed
+from tastemill.training.feed import Batch, open_feed, open_measured
 from tastemill.training.groups import READERS, Columns, Shard
 from tastemill.training.spec import FeedSpec
 
@@ -119,6 +119,15 @@ def test_two_hundred_short_reads_lose_no_row(make_feed: MakeFeed, kind: str) -> 
 def test_more_ranks_than_row_groups(make_feed: MakeFeed, kind: str) -> None:
     with pytest.raises(FeedError, match="fewer row groups than training processes"):
         open_feed(make_feed([5]), kind, Shard(0, 2))
+
+
+def test_what_is_measured_may_have_fewer_row_groups(make_feed: MakeFeed, kind: str) -> None:
+    feed = make_feed([5, 2])
+    found = [open_measured(feed, kind, Shard(rank, 3, shuffle=False)) for rank in range(3)]
+    assert [source.rows for source in found] == [7, 0, 0]
+    batches = [list(source.epoch(0)) for source in found]
+    assert _labels(batches[0]) == [float(n) for n in range(7)]
+    assert batches[1:] == [[], []]
 
 
 def test_a_flipped_byte_is_found(make_feed: MakeFeed, kind: str) -> None:

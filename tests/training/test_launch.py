@@ -4,7 +4,9 @@ Each launch costs ten seconds or more, so each test looks at several things.
 """
 
 import json
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def spec(make_feed: Callable[..., FeedSpec], tmp_path: Path) -> TrainSpec:
     """Shards of 52 and 9 rows."""
     return TrainSpec(
         train=make_feed([40, 9, 12]),
-        valid=make_feed([5, 1], name="valid"),
+        valid=make_feed([6], name="valid"),  # one of the ranks has none of it
         checkpoint_dir=str(tmp_path / "checkpoints"),
         artifact_dir=str(tmp_path / "artifact"),
         network="embedding_mlp",
@@ -52,7 +54,10 @@ def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    undisturbed = launch(spec, spark, LOCAL)
+    with caplog.at_level("INFO", "tastemill.progress"):
+        undisturbed = launch(spec, spark, LOCAL)
+    assert "embedding_mlp: epoch 3 of 3, train_loss" in caplog.text
+    assert "valid_rmse" in caplog.text
     assert not [*temporary.glob("torchelastic_*")]
     again = replace(
         spec,
@@ -100,6 +105,24 @@ def test_in_a_barrier_stage_the_result_is_rank_0s(spark: SparkSession, spec: Tra
 def test_too_few_slots_are_refused_at_once(spark: SparkSession, spec: TrainSpec) -> None:
     with pytest.raises(SetupError, match=r"too few task slots[^$]*expected: 64\n *found: 2"):
         launch(spec, spark, replace(BARRIER, num_processes=64))
+
+
+@pytest.mark.slow
+def test_slots_that_others_hold_end_the_wait(spark: SparkSession, spec: TrainSpec) -> None:
+    def hold(_: Iterator[int]) -> Iterator[int]:
+        time.sleep(25)
+        return iter(())
+
+    busy = threading.Thread(
+        target=spark.sparkContext.parallelize([1, 2], 2).foreachPartition, args=(hold,)
+    )
+    busy.start()
+    try:
+        with pytest.raises(SetupError, match="no training process began within 3 s"):
+            launch(spec, spark, replace(BARRIER, timeout_s=3, retries=2))
+        assert busy.is_alive()
+    finally:
+        busy.join()
 
 
 def test_a_gpu_that_is_not_there(spark: SparkSession, spec: TrainSpec) -> None:

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -270,6 +271,25 @@ def test_a_port_that_is_taken_is_worth_another_start(
     assert "address already in use" in status.error.lower()
     # The launcher tries again, by another port.
     assert not status.final
+
+
+def test_a_disk_that_fills_up_is_named(spec: TrainSpec, tmp_path: Path) -> None:
+    """The rank's last word lies on the same disk."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("a small disk is mounted by root alone")
+    try:
+        large = {**json.loads(spec.params), "embedding_dim": 20_000}
+        place = {"checkpoint_dir": f"{disk}/c", "status_dir": f"{disk}/status"}
+        with pytest.raises(Exception, match="No space left"):
+            train_and_report(replace(spec, params=json.dumps(large), **place))
+        (status,) = read_statuses(disk / "status").values()
+        assert "No space left" in status.error
+        assert "checkpoint.py" in status.trace
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(spec: TrainSpec) -> None:

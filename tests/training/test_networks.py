@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tastemill.deep.ids import finish
 from tastemill.deep.objectives import OBJECTIVES, Objective
 from tastemill.deep.registry import NETWORKS, build, load_network, save_network
+from tastemill.training.config import FACTORIZING
 
 Batch = dict[str, Tensor]
 USERS, ITEMS, ROWS, LENGTH = 6, 9, 10, 7
@@ -134,6 +135,37 @@ def test_a_network_comes_back_from_its_folder(kind: str, tmp_path: Path) -> None
     save_network(str(tmp_path), kind, network)
     again, batch = load_network(str(tmp_path)), batch_of(seed=2)
     assert torch.equal(again(batch), network.eval()(batch))
+
+
+@pytest.mark.parametrize("kind", FACTORIZING)
+def test_scores_are_products_of_vectors(kind: str) -> None:
+    network, batch = trained(kind, steps=3)[0].eval(), batch_of(seed=2)
+    batch["user_idx"][0], batch["item_idx"][1] = USERS + 3, ITEMS + 2
+    with torch.no_grad():
+        products = (network.user_vectors(batch) * network.item_vectors(batch)).sum(dim=1)
+        torch.testing.assert_close(products, network(batch))
+
+
+@pytest.mark.parametrize("kind", SCORING)
+def test_who_came_up_after_training_is_unknown_and_no_error(kind: str) -> None:
+    """Beyond the tables and in histories, where they are passed over."""
+    network, batch = trained(kind, steps=3)[0].eval(), batch_of()
+    strange = {
+        **batch,
+        "user_idx": batch["user_idx"] + USERS,
+        "item_idx": batch["item_idx"] + ITEMS,
+    }
+    strange["history"] = torch.cat((torch.full((ROWS, 1), ITEMS + 5), batch["history"][:, :-1]), 1)
+    strange["history"][:, 3] = ITEMS + 1
+    with torch.no_grad():
+        assert torch.isfinite(network(strange)).all()
+        if "history" in network.inputs:
+            first = {**strange, "item_idx": batch["item_idx"]}
+            kept = torch.full((ROWS, LENGTH), ITEMS)
+            for row, items in enumerate(strange["history"].tolist()):
+                known = [item for item in items if item < ITEMS]
+                kept[row, : len(known)] = torch.tensor(known)
+            torch.testing.assert_close(network(first), network({**first, "history": kept}))
 
 
 @pytest.mark.parametrize("kind", PARAMS)

@@ -121,7 +121,7 @@ def test_names_to_complete_are_those_of_the_code() -> None:
         ("tastemill run --to ev", {"evaluate"}),
         ("tastemill job main", {"maintain_tables"}),
         ("tastemill tables --dataset movielens-1m recomm", {"recommendations"}),
-        ("tastemill benchmark P", {"P1", "P2", "P5"}),
+        ("tastemill benchmark P", {"P1", "P2", "P5", "P6", "P6-100k"}),
         ("tastemill doc", {"doctor"}),
     ],
 )

@@ -1,6 +1,7 @@
 """How far a run is: estimates on a terminal, plain lines elsewhere."""
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -83,6 +84,23 @@ def test_a_line_per_stage_and_on_a_terminal_a_bar(err: Console) -> None:
         ["✗", "train_als", "backtest", "0.0", "s", "no", "luck"],
     ]
     assert "\x1b" not in printed
+
+
+def test_what_a_stage_tells_stands_beside_it_or_in_lines_now_and_then(
+    err: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemill.progress.LINE_EVERY_S", 0.0)
+    log = logging.getLogger("tastemill.progress")
+    with StageProgress() as progress:
+        progress.started("train_deep", "backtest", 1, 1)
+        log.info("sasrec: epoch %d of 60", 3)
+        progress.progress.refresh()
+    log.info("nobody hears this")
+    assert isinstance(err.file, io.StringIO)
+    printed = err.file.getvalue()
+    beside = "train_deep (backtest) sasrec: epoch 3 of 60"
+    assert (beside if err.is_terminal else "  sasrec: epoch 3 of 60\n") in printed
+    assert "nobody" not in printed
 
 
 def test_a_quiet_one_says_nothing(err: Console) -> None:

@@ -58,14 +58,19 @@ def features(
     console.show("Features", rows, as_json=as_json)
 
 
-def models(dataset: Dataset, warehouse: Place = "", as_json: AsJson = False) -> None:
-    """Every fitted model, newest first.
+def models(
+    dataset: Dataset,
+    warehouse: Place = "",
+    k: Annotated[int, typer.Option(help="Length of list.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Every fitted model, newest first, with the figures of its backtest.
 
     Example: tastemill models --dataset completejourney
     """
     from tastemill import views  # noqa: PLC0415 - Spark is slow to import
 
-    console.show("Models", views.model_list(opened(dataset, warehouse)), as_json=as_json)
+    console.show("Models", views.model_list(opened(dataset, warehouse), k), as_json=as_json)
 
 
 def runs(

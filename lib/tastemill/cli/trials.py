@@ -12,13 +12,17 @@ from tastemill.errors import UsageError
 
 def benchmark(
     protocol: Annotated[
-        str, typer.Argument(help="P1, P2 or P5.", autocompletion=completion.protocols)
+        str, typer.Argument(help="P1, P2, P5, P6 or P6-100k.", autocompletion=completion.protocols)
     ],
     data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets' folders.")],
     models: Annotated[str, typer.Option(help="Comma-separated kinds; all by default.")] = "",
     lists: Annotated[Path | None, typer.Option(help="Write <model>.parquet here.")] = None,
     settings: Set = None,
     grid: Annotated[bool, typer.Option(help="Try parameters of ALS on validation data.")] = False,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option("--try", help="Try settings of one network so: epochs=[5,10]; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Published figures and ours side by side, under one protocol.
@@ -27,8 +31,19 @@ def benchmark(
     """
     from tastemill.benchmark import run_benchmark  # noqa: PLC0415 - Spark is slow to import
 
-    if grid and (models or lists):
-        raise UsageError("--grid fits ALS alone and writes no lists", fix="leave out the others")
+    if (grid or tries) and lists:
+        raise UsageError("what is tried makes no lists", fix="leave out --lists")
+    if grid and (models or tries):
+        raise UsageError("--grid fits ALS alone", fix="leave out the others")
+    if tries:
+        from tastemill.trials import run_trials  # noqa: PLC0415
+
+        console.show(
+            f"{protocol}, {models} on the validation part",
+            run_trials(protocol, data_root, models, tries, tuple(settings or ())),
+            as_json=as_json,
+        )
+        return
     if grid:
         from tastemill.grid import run_grid  # noqa: PLC0415
 

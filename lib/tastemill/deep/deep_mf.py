@@ -93,6 +93,16 @@ class DeepMF(nn.Module):
         scores: Tensor = (left * right).sum(dim=1) / self.config.temperature
         return scores
 
+    def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
+        """Vectors (B, d), whose products with those of items are the scores."""
+        vectors: Tensor = self.user_tower(batch["user_idx"])
+        return vectors / self.config.temperature
+
+    def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
+        """Vectors (B, d)."""
+        vectors: Tensor = self.item_tower(batch["item_idx"])
+        return vectors
+
     def rows(self) -> dict[str, Tensor]:
         """Each side's rows, by the column of a batch; to be filled before training."""
         return {"user_idx": self.user_tower.rows, "item_idx": self.item_tower.rows}
@@ -100,6 +110,4 @@ class DeepMF(nn.Module):
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
         """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""
-        left = self.user_tower(users["user_idx"]) / self.config.temperature
-        scores: Tensor = left @ self.item_tower(items["item_idx"]).T
-        return scores
+        return self.user_vectors(users) @ self.item_vectors(items).T

@@ -37,9 +37,12 @@ class Ids(nn.Module):
         return embeddings
 
     def dropped(self, ids: Tensor) -> Tensor:
-        """In training: ids (…,) with a share replaced by unknown; what is left counts as seen."""
+        """In training: ids (…,) with a share replaced by unknown; what is left counts as seen.
+
+        Else: ids of which those beyond the table are unknown.
+        """
         if not self.training:
-            return ids
+            return self.clipped(ids)
         if self.dropout > 0:
             hidden = torch.rand(ids.shape, device=ids.device) < self.dropout
             ids = ids.masked_fill(hidden, self.num)

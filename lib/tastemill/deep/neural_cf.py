@@ -95,6 +95,17 @@ class NeuralCF(nn.Module):
             parts.append(self.perceptron(self._layer_part(users), self._layer_part(items)))
         return torch.stack(parts).sum(dim=0)
 
+    def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
+        """Of GMF alone: vectors (B, d + 1), whose products with those of items are the scores."""
+        users = self.users(self.users.clipped(batch["user_idx"]))
+        bias = self.weights.bias.expand(len(users), 1)
+        return torch.cat((users * self.weights.weight, bias), dim=1)
+
+    def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
+        """Of GMF alone: vectors (B, d + 1)."""
+        items = self.items(self.items.clipped(batch["item_idx"]))
+        return torch.cat((items, items.new_ones(len(items), 1)), dim=1)
+
     def embeddings(self) -> dict[str, nn.Embedding]:
         """The table of each side's ids, a row for each idx, by the column of a batch."""
         return {"user_idx": self.users.table, "item_idx": self.items.table}

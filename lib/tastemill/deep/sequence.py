@@ -105,8 +105,13 @@ class SequenceNetwork(nn.Module):
         return self.scaled(self.norm(x))
 
     def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Vectors (B, d): the state after each whole history; of an empty one, after nothing."""
+        """Vectors (B, d): the state after each whole history; of an empty one, after nothing.
+
+        Items that came up after training are passed over.
+        """
         history = batch["history"]
+        strange = (history >= self.config.num_items).to(torch.uint8)
+        history = history.gather(1, strange.argsort(dim=1, stable=True))
         known = history < self.config.num_items
         known = torch.cat((torch.ones_like(known[:, :1]), known[:, 1:]), dim=1)
         return self.states(history, known)[known.sum(dim=1).cumsum(dim=0) - 1]

@@ -25,6 +25,8 @@ class Served(PythonModel):
         params: dict[str, Any] | None = None,
     ) -> np.ndarray[Any, Any]:
         """Scores (n,) of n rows."""
+        if model_input.empty:
+            return np.zeros(0, dtype=np.float32)
         batch = {name: _tensor(model_input[name], self._network) for name in model_input.columns}
         with torch.no_grad():
             scores: np.ndarray[Any, Any] = self._network(batch).numpy()
@@ -36,8 +38,11 @@ def _tensor(column: pd.Series, network: Any) -> torch.Tensor:  # noqa: ANN401
     values = list(column)
     if not np.ndim(values[0]):
         return torch.tensor(values)
-    longest = max(1, *map(len, values))
-    filled = [[*row, *[network.config.num_items] * (longest - len(row))] for row in values]
+    if column.name != "history":
+        return torch.tensor(np.array(values))
+    newest = [list(row)[-network.config.max_length :] for row in values]
+    longest = max(1, *map(len, newest))
+    filled = [[*row, *[network.config.num_items] * (longest - len(row))] for row in newest]
     return torch.tensor(np.array(filled))
 
 

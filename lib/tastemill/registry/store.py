@@ -42,6 +42,8 @@ class Told:
 def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
     """Make runs and versions that aren't there yet, and set the aliases.
 
+    Of several candidates MLflow's alias names the one of the highest NDCG.
+
     Args:
         place: where.
         told: the models of a backtest.
@@ -56,9 +58,7 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
     client = _client(place)
     experiment = _experiment(client, place)
     runs = {}
-    networks = [each.model.model_id for each in told if has_network(each.model)]
-    if champion not in networks:
-        _forget_champion(client, place.name)
+    versions = {}
     for each in told:
         model = each.model
         run_id = _run_of(client, experiment, model.model_id)
@@ -66,18 +66,27 @@ def tell(place: Place, told: Sequence[Told], champion: str) -> dict[str, str]:
             run_id = _new_run(client, experiment, each)
         runs[model.model_id] = run_id
         if has_network(model):
-            version = _version_of(client, place.name, model, run_id)
-            alias = CHAMPION if model.model_id == champion else CANDIDATE
-            client.set_registered_model_alias(place.name, alias, version)
+            versions[model.model_id] = _version_of(client, place.name, model, run_id)
+    others = [each for each in told if each.model.model_id in versions.keys() - {champion}]
+    best = max(others, key=_ndcg).model.model_id if others else ""
+    for alias, model_id in ((CHAMPION, champion), (CANDIDATE, best)):
+        _give(client, place.name, alias, versions.get(model_id))
     return runs
 
 
-def _forget_champion(client: Any, name: str) -> None:  # noqa: ANN401
-    """No version is the champion while a model without a network is."""
+def _ndcg(told: Told) -> float:
+    return max((v for name, v in told.metrics.items() if name.startswith("ndcg@")), default=0.0)
+
+
+def _give(client: Any, name: str, alias: str, version: str | None) -> None:  # noqa: ANN401
+    """An alias names one version, or none: a model without a network may be the champion."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
+    if version is not None:
+        client.set_registered_model_alias(name, alias, version)
+        return
     try:
-        client.delete_registered_model_alias(name, CHAMPION)
+        client.delete_registered_model_alias(name, alias)
     except MlflowException:
         return  # nothing is registered yet
 

@@ -14,10 +14,10 @@ from tastemill.config.load import Config
 from tastemill.models import Model
 from tastemill.retrieval.scorers import FactorScorer, Scorer, StaticScorer
 from tastemill.times import taken
-from tastemill.training.config import OF_IDS, SEQUENCES
+from tastemill.training.config import FACTORIZING, OF_IDS, SEQUENCES
 
 FALLBACK = "popularity"  # what users without a history are shown
-FACTORIZATIONS = ("als", "als_explicit")
+FACTORIZATIONS = ("als", "als_explicit", *FACTORIZING)
 # What a list says of itself, by the kind of the model that made it.
 REASONS: Mapping[str, str] = {
     "popularity": "taken by many people",
@@ -84,6 +84,8 @@ def scorer_of(model: Model, items: NDArray[np.float32], pool: Catalogue) -> Scor
             vectors; rows of items that the model doesn't know are NaN.
         pool: gives users without a history their order.
     """
+    if model.kind in FACTORIZATIONS:
+        return factor_scorer(items, pool)
     if model.artifact is not None:
         from tastemill.retrieval import networks  # noqa: PLC0415 - torch is an extra
 
@@ -95,8 +97,6 @@ def scorer_of(model: Model, items: NDArray[np.float32], pool: Catalogue) -> Scor
         return networks.NetworkScorer(
             model.artifact, np.nan_to_num(items), pool.popularity, columns=columns
         )
-    if model.kind in FACTORIZATIONS:
-        return factor_scorer(items, pool)
     return StaticScorer(np.nan_to_num(items[:, 0]) + _barred(items))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from tastemill.training.spec import GAPS
 
 # By `known`: null for users of whom a network of ids learned nothing.
 BY_PROFILE, BY_HISTORY, BY_ID = ("user_idx", "user_vector"), ("history",), ("user_idx", "known")
+BLOCK_ROWS = 1024  # users or items whose vectors are made at once
 PAIR_COLUMNS = ("user_idx", "item_idx", "user_vector", "item_vector")
 
 
@@ -100,6 +101,37 @@ def predict_pairs(
 
     # mapInArrow: a network has no native Spark function, and Arrow buffers reach it without a copy.
     return pairs.mapInArrow(predicted, schema)
+
+
+def vectors_of(rows: DataFrame, artifact: str, side: Literal["user", "item"]) -> DataFrame:
+    """(idx, vector) of a side's rows, by a network whose scores are products of such vectors.
+
+    Args:
+        rows: user_idx or item_idx, with the vector of the profile where the network takes it.
+        artifact: folder of the network, on a file system all workers see.
+        side: whose rows these are.
+    """
+
+    def made(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        for batch in batches:
+            for start in range(0, batch.num_rows, BLOCK_ROWS):
+                yield block(batch.slice(start, BLOCK_ROWS))
+
+    def block(batch: pa.RecordBatch) -> pa.RecordBatch:
+        loaded = network(artifact)
+        # Blocks of one size (the last row repeats): BLAS picks its kernel by it, and a vector must
+        # not depend, to the last bit, on who shares the block.
+        places = torch.arange(BLOCK_ROWS).clamp(max=batch.num_rows - 1)
+        inputs = {name: as_tensor(batch[name], name)[places] for name in batch.schema.names}
+        with torch.no_grad():
+            vectors = (loaded.user_vectors if side == "user" else loaded.item_vectors)(inputs)
+        found = vectors[: batch.num_rows].contiguous().numpy()
+        offsets = np.arange(0, found.size + 1, found.shape[1], dtype=np.int32)
+        flat = pa.ListArray.from_arrays(offsets, found.reshape(-1))
+        return pa.RecordBatch.from_arrays([batch[f"{side}_idx"], flat], names=["idx", "vector"])
+
+    # mapInArrow: as above.
+    return rows.mapInArrow(made, "idx int, vector array<float>")
 
 
 def as_tensor(column: pa.Array, name: str) -> torch.Tensor:

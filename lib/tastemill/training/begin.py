@@ -28,10 +28,12 @@ def begin_with(network: Any, spec: TrainSpec) -> None:  # noqa: ANN401 - network
         ids, values = (column.name for column in feed.columns)
         into = network.rows()[ids] if values == "history" else network.embeddings()[ids].weight
         width = feed.column(values).width
-        if width > into.shape[1]:
+        # NeuMF's tables hold the embeddings of both of its parts, those of products first.
+        longest = into.shape[1] if values == "history" else network.config.embedding_dim
+        if width > longest:
             raise TrainingError(
                 f"the vectors that {ids} begins with are longer than its embeddings",
-                expected=f"{into.shape[1]} numbers or fewer",
+                expected=f"{longest} numbers or fewer",
                 found=str(width),
                 fix="raise deep.embedding_dim, or take factors of a lower rank",
             )

@@ -8,6 +8,7 @@ from tastemill.config import Section
 
 SEQUENCES = ("sasrec", "esasrec", "hstu")
 OF_IDS = ("gmf", "mlp", "neumf", "deep_mf")  # which know users and items by their numbers alone
+FACTORIZING = ("gmf", "deep_mf", "two_tower")  # whose scores are products of two vectors
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
 PAIR_NEGATIVES = 4
 PARTS: tuple["Network", ...] = ("gmf", "mlp")  # of neumf, which may begin with them

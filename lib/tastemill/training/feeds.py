@@ -225,6 +225,8 @@ class FeedMaker:
     def _make(
         self, rows: DataFrame, columns: tuple[str, ...], order_by: tuple[str, ...], **told: str
     ) -> FeedSpec:
+        # Files are cut by the number of processes; a training goes on only with the same files.
+        told["processes"] = str(self.cfg.num_processes)
         meta = {**self.versions, **told, "columns": ",".join(columns)}
         return materialize(
             rows,

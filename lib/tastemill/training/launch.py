@@ -2,8 +2,11 @@
 
 import logging
 import os
+import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +17,8 @@ from pyspark.sql import SparkSession
 
 from tastemill.errors import SetupError, TrainingError
 from tastemill.training.spec import TrainResult, TrainSpec
-from tastemill.training.worker import Status, read_statuses, train_and_report
+from tastemill.training.told import telling
+from tastemill.training.worker import Status, has_begun, read_statuses, train_and_report
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +33,8 @@ class LaunchConfig:
         use_gpu: `auto` takes what there is: the driver's CUDA devices in local mode, those that
             Spark hands to tasks else.
         retries: Starts after the first one, each from the last checkpoint.
-        timeout_s: How long a rank waits for the others before it gives up.
+        timeout_s: How long a rank waits for the others before it gives up, and the driver for the
+            first of them.
         slots_wait_s: How long executors have to register, from the start of the application,
             before a cluster counts as too small.
     """
@@ -46,7 +51,8 @@ def launch(spec: TrainSpec, spark: SparkSession, config: LaunchConfig) -> TrainR
     """Train in `num_processes` processes.
 
     Raises:
-        SetupError: Too few slots, or a GPU asked for that isn't there; nothing was started.
+        SetupError: Too few slots, slots that stay taken, or a GPU asked for that isn't there;
+            nothing was started.
         TrainingError: The first line is the exception of the rank that failed first. One of
             tastemill's own (bad data, a loss that isn't a number) would come again, so it isn't
             tried again.
@@ -63,7 +69,8 @@ def launch(spec: TrainSpec, spark: SparkSession, config: LaunchConfig) -> TrainR
             status_dir=str(Path(spec.checkpoint_dir) / "status" / uuid.uuid4().hex[:12]),
         )
         try:
-            return _run(started, config)
+            with _described(spark, f"train {spec.network}, {config.num_processes} processes"):
+                return _run(spark, started, config)
         except TrainingError as error:
             if attempt == config.retries or _is_final(started):
                 raise
@@ -71,7 +78,43 @@ def launch(spec: TrainSpec, spark: SparkSession, config: LaunchConfig) -> TrainR
     raise SetupError("no attempt to train", expected="retries of 0 or more")
 
 
-def _run(spec: TrainSpec, config: LaunchConfig) -> TrainResult:
+@contextmanager
+def _described(spark: SparkSession, words: str) -> Iterator[None]:
+    """What Spark's pages call the stage that the processes are tasks of."""
+    spark.sparkContext.setJobDescription(words)
+    try:
+        yield
+    finally:
+        spark.sparkContext.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]  # takes it away
+
+
+@contextmanager
+def _given_up(
+    spark: SparkSession, spec: TrainSpec, config: LaunchConfig
+) -> Iterator[threading.Event]:
+    """Cancel a barrier stage of which no task has begun in time; Spark would wait for ever."""
+    gone, over, tag = threading.Event(), threading.Event(), f"tastemill-{uuid.uuid4().hex}"
+
+    def watch() -> None:
+        if not over.wait(config.timeout_s) and not has_begun(spec):
+            gone.set()
+            spark.sparkContext.cancelJobsWithTag(tag)
+
+    if config.local_mode:
+        yield gone
+        return
+    spark.sparkContext.addJobTag(tag)
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield gone
+    finally:
+        over.set()
+        watcher.join()
+        spark.sparkContext.removeJobTag(tag)
+
+
+def _run(spark: SparkSession, spec: TrainSpec, config: LaunchConfig) -> TrainResult:
     """One attempt; its success is that every rank says so."""
     # In local mode the processes inherit the driver's devices, and TorchDistributor would want
     # Spark's resource settings before it passed any on.
@@ -86,10 +129,18 @@ def _run(spec: TrainSpec, config: LaunchConfig) -> TrainResult:
     crash: Exception | None = None
     result = None
     try:
-        result = distributor.run(train_and_report, spec)
+        with telling(spec), _given_up(spark, spec, config) as given_up:
+            result = distributor.run(train_and_report, spec)
     # What it raises says only that something went wrong; the ranks' own words decide.
     except Exception as error:
         crash = error
+    if given_up.is_set():
+        raise SetupError(
+            f"no training process began within {config.timeout_s} s",
+            expected=f"{config.num_processes} free task slots",
+            found="slots that other jobs hold, or executors that don't answer",
+            fix="wait for those jobs, raise deep.timeout_seconds, or set deep.local_mode",
+        ) from crash
     statuses = read_statuses(Path(spec.status_dir))
     missing = sorted(set(range(config.num_processes)) - set(statuses))
     if crash is None and not missing and all(status.ok for status in statuses.values()):
@@ -133,7 +184,7 @@ def _gpu(spark: SparkSession, config: LaunchConfig) -> bool:
     if config.local_mode:
         there = torch.cuda.is_available()
     else:
-        there = int(spark.conf.get("spark.task.resource.gpu.amount", "0") or 0) >= 1
+        there = float(spark.conf.get("spark.task.resource.gpu.amount", "0") or 0) >= 1
     if config.use_gpu is True and not there:
         raise SetupError(
             "a GPU was asked for and there is none",

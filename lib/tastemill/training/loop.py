@@ -23,13 +23,14 @@ from tastemill.training import checkpoint as checkpoints
 from tastemill.training.begin import begin_with
 from tastemill.training.checks import check_columns, check_device, check_tables, no_number
 from tastemill.training.faults import trip
-from tastemill.training.feed import Batch, BatchSource, open_feed
+from tastemill.training.feed import Batch, BatchSource, open_feed, open_measured
 from tastemill.training.groups import Shard
 from tastemill.training.optimizers import Optimizers, optimizer_of
 from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, ranking_of
 from tastemill.training.ranks import Ranks, joined
 from tastemill.training.schedule import learning_rate
 from tastemill.training.spec import History, TrainResult, TrainSpec
+from tastemill.training.told import SPEED, WAITING, leave_figures
 
 
 def train(spec: TrainSpec) -> TrainResult:
@@ -95,9 +96,10 @@ class _Run:
         if self.ranking is not None:
             self._rank(epoch, self.ranking)
         rate = self.spec.train.rows / seconds
-        self.history.append((epoch, "examples_per_second", rate))
-        self.history.append((epoch, "input_wait_share", waited / seconds))
+        self.history += [(epoch, SPEED, rate), (epoch, WAITING, waited / seconds)]
         self._save()
+        if self.ranks.rank == 0:
+            leave_figures(self.spec, self.history)
         trip(self.spec.faults, **self._where(epoch), at="epoch_end")
 
     def finish(self, rows_per_second: float) -> TrainResult:
@@ -252,7 +254,7 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
         parallel=ranks.wrap(objective),
         optimizer=optimizer,
         train_feed=open_feed(spec.train, spec.feed, shard),
-        valid_feed=open_feed(spec.valid, spec.feed, plain) if spec.valid else None,
+        valid_feed=open_measured(spec.valid, spec.feed, plain) if spec.valid else None,
         ranking=ranking_of(spec, network, plain),
         history=history,
     )

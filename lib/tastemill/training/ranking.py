@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tastemill.training.feed import Batch, BatchSource, open_feed
+from tastemill.training.feed import Batch, BatchSource, open_feed, open_measured
 from tastemill.training.groups import Shard
 from tastemill.training.spec import FeedSpec, History, TrainSpec
 
@@ -51,7 +51,7 @@ def ranking_of(spec: TrainSpec, network: Any, shard: Shard) -> Ranking | None:  
     """The users that this rank asks for lists, and all items; None where none are asked."""
     if spec.users is None:
         return None
-    users = open_feed(spec.users, spec.feed, replace(shard, batch_size=RANKED_AT_ONCE))
+    users = open_measured(spec.users, spec.feed, replace(shard, batch_size=RANKED_AT_ONCE))
     return Ranking(users, items_of(spec.items, network.config.num_items, spec.feed))
 
 

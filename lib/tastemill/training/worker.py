@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +22,7 @@ from tastemill.training.loop import train
 from tastemill.training.memory import keep_freed_memory
 from tastemill.training.spec import TrainResult, TrainSpec
 
+ROOM, LONGEST = 65_536, 10_000  # bytes of a status file, characters of its longest texts
 _ECHOES = (
     "connection closed by peer",
     "connection reset by peer",
@@ -64,6 +65,7 @@ def train_and_report(spec: TrainSpec) -> TrainResult:
     """`train`, leaving a status file as the last act; what TorchDistributor runs."""
     rank = int(os.environ.get("RANK", "0"))
     keep_freed_memory()
+    _take_room(spec, rank)
     try:
         with _word_before_sigterm():
             result = train(spec)
@@ -127,11 +129,27 @@ def read_statuses(folder: Path) -> dict[int, Status]:
     return {status.rank: status for status in found}
 
 
+def _take_room(spec: TrainSpec, rank: int) -> None:
+    """Write the file of the last word as blanks, so that a disk that fills up has room for it."""
+    if spec.status_dir:
+        Path(spec.status_dir).mkdir(parents=True, exist_ok=True)
+        _part(spec, rank).write_bytes(b" " * ROOM)
+
+
+def has_begun(spec: TrainSpec) -> bool:
+    """Whether any rank has."""
+    return any(Path(spec.status_dir).glob("*rank-*"))
+
+
 def _leave(spec: TrainSpec, status: Status) -> None:
     if not spec.status_dir:
         return
-    folder = Path(spec.status_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".rank-{status.rank}.part"
-    part.write_text(json.dumps(status.__dict__))
-    part.replace(folder / f"rank-{status.rank}.json")
+    short = replace(status, error=status.error[:LONGEST], trace=status.trace[-LONGEST:])
+    part = _part(spec, status.rank)
+    with part.open("r+b") as file:
+        file.write(json.dumps(asdict(short)).encode())  # the blanks after it mean nothing to JSON
+    part.replace(Path(spec.status_dir) / f"rank-{status.rank}.json")
+
+
+def _part(spec: TrainSpec, rank: int) -> Path:
+    return Path(spec.status_dir) / f".rank-{rank}.part"

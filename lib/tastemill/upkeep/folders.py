@@ -20,7 +20,7 @@ def sweep(
         artifacts: the folder of feeds, checkpoints and weights.
         scratch_days: age from which what can be made again goes.
         weights_days: age from which weights go that no model names.
-        kept: names of the folders of weights that models name.
+        kept: the models whose weights are kept; each model's folder has its name.
     """
     old = [path for name in SCRATCH for path in _older(artifacts / name, scratch_days)]
     old += [path for path in _older(artifacts / WEIGHTS, weights_days) if path.name not in kept]
