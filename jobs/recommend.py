@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from tastemill import job, passes, tables
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
+from tastemill.factors import with_inputs_of
 from tastemill.models import Model
 from tastemill.retrieval import lists
 from tastemill.retrieval.recommend import recommend_top_k
@@ -107,7 +108,8 @@ def _items(warehouse: Warehouse, model: Model) -> DataFrame:
     if model.artifact is None or model.kind in lists.FACTORIZATIONS:
         return warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
     profiles = warehouse.read(tables.ITEM_PROFILES, where=str(model.as_of.date()))
-    return profiles.select(F.col("item_idx").alias("idx"), F.col("item_vector").alias("vector"))
+    told = with_inputs_of(model, profiles.select("item_idx", "item_vector"), warehouse)
+    return told.withColumnsRenamed({"item_idx": "idx", "item_vector": "vector"})
 
 
 def _with_past(users: DataFrame, past: DataFrame, model: Model, num_items: int) -> DataFrame:
@@ -127,7 +129,8 @@ def _with_vectors(users: DataFrame, warehouse: Warehouse, model: Model) -> DataF
         return users.join(vectors, "user_idx", "left")
     if model.artifact is not None:
         profiles = warehouse.read(tables.USER_PROFILES, where=str(model.as_of.date()))
-        return users.join(profiles.select("user_idx", "user_vector"), "user_idx", "left")
+        told = with_inputs_of(model, profiles.select("user_idx", "user_vector"), warehouse)
+        return users.join(told, "user_idx", "left")
     return users
 
 

@@ -19,6 +19,7 @@ from tastemill.config import paths
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
+from tastemill.factors import INPUTS_FROM, with_factors, with_inputs_of
 from tastemill.splits import is_past
 from tastemill.times import ORDER, taken
 from tastemill.training.config import FACTORIZING
@@ -35,6 +36,7 @@ INPUTS = (
     tables.USER_PROFILES,
     tables.ITEM_PROFILES,
 )
+INIT_FROM = "init_from"  # of a model's params, as INPUTS_FROM is
 FACTORS = (tables.USER_FACTORS, tables.ITEM_FACTORS)
 OUTPUTS = (tables.TRAINING_HISTORY, *FACTORS)
 
@@ -46,9 +48,10 @@ def kinds(cfg: Config) -> list[str]:
 
 
 def inputs(cfg: Config) -> dict[str, str]:
-    """What decides the factors that embeddings begin with, beside the events."""
-    begins = any(cfg.deep.of(network).init_from for network in cfg.deep.networks)
-    return {"als": cfg.als.model_dump_json()} if begins else {}
+    """What decides the factors that networks begin with or take, beside the events."""
+    chosen = [cfg.deep.of(network) for network in cfg.deep.networks]
+    needs = any(each.init_from or each.inputs_from for each in chosen)
+    return {"als": cfg.als.model_dump_json()} if needs else {}
 
 
 def run(spark: SparkSession, cfg: Config) -> job.JobResult:
@@ -81,8 +84,9 @@ def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
     names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
     recipe = recipe.with_params({"rows": _rows(warehouse, cfg, cfg.deep.objective_of(task))})
-    if cfg.deep.init_from:
-        recipe = recipe.with_params({"init_from": _first(warehouse, cfg)})
+    for key in (INIT_FROM, INPUTS_FROM):
+        if kind := getattr(cfg.deep, key):
+            recipe = recipe.with_params({key: _first(warehouse, cfg, kind)})
     parts = [_fitted(warehouse, cfg, kind) for kind in cfg.deep.parts]
     if parts:
         recipe = recipe.with_params({"parts": [part.model_id for part in parts]})
@@ -121,9 +125,13 @@ def _rows(warehouse: Warehouse, cfg: Config, objective: str) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _examples(warehouse: Warehouse, cfg: Config, objective: str) -> DataFrame:
+def _examples(
+    warehouse: Warehouse, cfg: Config, recipe: models.Recipe, objective: str
+) -> DataFrame:
     """All, or those of what was taken, where other items of a batch are the negatives."""
     examples = warehouse.read(tables.EXAMPLES, where=cfg.run.purpose)
+    if first := recipe.params.get(INPUTS_FROM):
+        examples = with_factors(examples, warehouse, first)
     if objective != "in_batch_softmax":
         return examples
     least = cfg.dataset.positive_min if cfg.dataset.task == "rating" else 1.0
@@ -142,6 +150,7 @@ def _feeds(
 
     versions = {label: str(version) for label, version in recipe.versions.items()}
     versions["rows"] = str(recipe.params["rows"])
+    versions[INPUTS_FROM] = str(recipe.params.get(INPUTS_FROM, ""))
     folder, leave_out = paths.artifacts(cfg) / "feeds", cfg.dataset.exclude_seen
     maker = FeedMaker(folder, versions, cfg.deep, sizes, leave_out)
     if cfg.deep.is_sequence:
@@ -151,8 +160,9 @@ def _feeds(
         if cfg.deep.model == "deep_mf":
             return replace(feeds, begin=maker.of_rows(taken))
     else:
-        feeds = maker.of_examples(_examples(warehouse, cfg, objective), taken, objective)
-    if first := recipe.params.get("init_from"):
+        examples = _examples(warehouse, cfg, recipe, objective)
+        feeds = maker.of_examples(examples, taken, objective)
+    if first := recipe.params.get(INIT_FROM):
         users, items = (warehouse.read(t, where=first).select("idx", "vector") for t in FACTORS)
         return replace(feeds, begin=maker.of_factors(users, items, first))
     return feeds
@@ -174,17 +184,18 @@ def _vectors(
         known = F.coalesce("item_vector", zeros).alias("item_vector")
         items = items.join(told, "item_idx", "left").select("item_idx", known)
         users = warehouse.read(tables.USER_PROFILES, where=day).select("user_idx", "user_vector")
+    users, items = (with_inputs_of(fitted.model, rows, warehouse) for rows in (users, items))
     artifact = str(fitted.artifact)
     return vectors_of(users, artifact, "user"), vectors_of(items, artifact, "item")
 
 
-def _first(warehouse: Warehouse, cfg: Config) -> str:
-    """The model whose factors the embeddings begin with."""
-    kind, known = cfg.deep.init_from, passes.newest_models(warehouse, cfg)
+def _first(warehouse: Warehouse, cfg: Config, kind: str) -> str:
+    """The model of a kind whose factors a network begins with or takes."""
+    known = passes.newest_models(warehouse, cfg)
     if kind not in known or not warehouse.exists(tables.USER_FACTORS):
         raise ContractError(
-            f"no factors of {kind} for {cfg.deep.model} to begin with",
-            expected=f"deep.init_from of {', '.join(known) or 'a model that is fitted before'}",
+            f"no factors of {kind} for {cfg.deep.model}",
+            expected=", ".join(known) or "a model that is fitted before",
             fix="fit it in the same run: als.models",
         )
     return known[kind]

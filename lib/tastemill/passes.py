@@ -90,7 +90,7 @@ def _told(warehouse: Warehouse, newest: Table, states_of: Table, as_of: datetime
 def kinds_to_fit(cfg: Config, own: Sequence[str]) -> list[str]:
     """Which of a job's kinds a pass needs: all in a backtest, in production the chosen one.
 
-    And the one whose factors a chosen network begins with.
+    And the one whose factors a chosen network begins with or takes.
     """
     if cfg.run.purpose == "backtest":
         return list(own)
@@ -101,8 +101,9 @@ def published(cfg: Config) -> tuple[str, ...]:
     """The model of production's lists, and what has to be fitted before it."""
     kind = cfg.recommend.model
     parts = [part for each in cfg.deep.networks if each == kind for part in cfg.deep.of(each).parts]
-    begin = [cfg.deep.of(each).init_from for each in cfg.deep.networks if each in (kind, *parts)]
-    return (kind, *parts, *filter(None, begin))
+    wanted = [cfg.deep.of(each) for each in cfg.deep.networks if each in (kind, *parts)]
+    first = [model for each in wanted for model in (each.init_from, each.inputs_from) if model]
+    return (kind, *parts, *first)
 
 
 def recipe(

@@ -8,6 +8,7 @@ from tastemill.collaborative.baselines import rating_mean
 from tastemill.config.load import Config
 from tastemill.delta import Warehouse
 from tastemill.evaluation import backtest, predictions
+from tastemill.factors import with_inputs_of
 from tastemill.models import Model
 
 
@@ -40,7 +41,8 @@ def predictions_of(
         if model.artifact is not None:
             from tastemill.retrieval.networks import predict_pairs  # noqa: PLC0415 - torch: an extra
 
-            return predictions.labelled(predict_pairs(rows, model.artifact), model)
+            told = with_inputs_of(model, rows, warehouse)
+            return predictions.labelled(predict_pairs(told, model.artifact), model)
         users = warehouse.read(tables.USER_FACTORS, where=model.model_id)
         items = warehouse.read(tables.ITEM_FACTORS, where=model.model_id)
         return predictions.predict(rows, model, users, items, mean)

@@ -124,7 +124,7 @@ P6_100K = Protocol(
     source=f"MovieLens 100K, one fifth of the ratings predicted from the others; {OF_SURPRISE}",
     published={"bias": {"rmse": 0.944}, "svd": {"rmse": 0.934}},
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (P1, P2, P5, P6, P6_100K)}
+PROTOCOLS = {protocol.name: protocol for protocol in (P1, P2, P5, P6_100K, P6)}
 
 
 def protocol_of(name: str) -> Protocol:

@@ -9,9 +9,18 @@ from pyspark.sql import functions as F
 
 from tastemill import tables
 from tastemill.config.load import Config, Request, load_config
+from tastemill.deep.registry import load_network
 from tastemill.delta import Warehouse
 from tastemill.errors import ContractError
-from tastemill.jobs import build_examples, build_profiles, ingest, recommend, train_als, train_deep
+from tastemill.jobs import (
+    build_examples,
+    build_profiles,
+    evaluate,
+    ingest,
+    recommend,
+    train_als,
+    train_deep,
+)
 from tastemill.models import find
 from tastemill.testing.toy import write_movielens
 from tastemill.training.config import FACTORIZING
@@ -69,6 +78,7 @@ def test_lists_are_of_the_users_taste(spark: SparkSession, folder: Path, kind: s
 def test_a_feed_holds_what_its_pass_sees(spark: SparkSession, folder: Path) -> None:
     """Production learns from everything, a backtest from what came before its cut."""
     cfg = settings(folder, "gmf")
+    cfg = cfg.model_copy(update={"deep": cfg.deep.model_copy(update={"epochs": 1})})
     warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
     liked = warehouse.read(tables.EVENTS).where("value >= 4").count()
     recommend_by = cfg.recommend.model_copy(update={"model": "gmf"})
@@ -97,12 +107,30 @@ def test_a_network_begins_with_the_factors_of_another(spark: SparkSession, folde
             ),
         )
     )
-    with pytest.raises(ContractError, match="no factors of als for gmf to begin with"):
+    with pytest.raises(ContractError, match="no factors of als for gmf"):
         train_deep.run(spark, cfg)
     (first,) = train_als.run(spark, cfg).models.values()
     (model_id,) = train_deep.run(spark, cfg).models.values()
     warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
     assert find(warehouse, model_id).params["init_from"] == first
+
+    # Or takes them beside the profiles: in training, in lists and in predictions.
+    own = {"model": "embedding_mlp", "init_from": "", "inputs_from": "als", "epochs": 2}
+    cfg = cfg.model_copy(update={"deep": cfg.deep.model_copy(update=own)})
+    (model_id,) = train_deep.run(spark, cfg).models.values()
+    model = find(warehouse, model_id)
+    assert model.params["inputs_from"] == first
+    profile = warehouse.read(tables.ITEM_PROFILES).first()
+    assert profile is not None
+    config = load_network(str(model.artifact)).config
+    assert config.item_dim == len(profile["item_vector"]) + 4
+    run = cfg.run.model_copy(update={"models": {"embedding_mlp": model_id}})
+    cfg = cfg.model_copy(update={"run": run})
+    recommend.run(spark, cfg)
+    evaluate.run(spark, cfg)
+    assert not warehouse.read(tables.BACKTEST_LISTS, where=model_id).isEmpty()
+    judged = warehouse.read(tables.METRICS).where(F.col("model_id") == model_id)
+    assert not judged.where("metric = 'auc'").isEmpty()
 
 
 def test_neumf_goes_on_from_gmf_and_mlp(spark: SparkSession, folder: Path) -> None:

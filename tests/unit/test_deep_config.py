@@ -62,6 +62,8 @@ def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
     [
         (("deep.init_from=als", "deep.validate_epochs=true"), "have seen the part"),
         (("deep.model=deep_mf", "deep.init_from=als"), "no embeddings of ids"),
+        (("deep.model=gmf", "deep.inputs_from=als"), "gmf takes no profile vectors"),
+        (("deep.inputs_from=als", "deep.validate_epochs=true"), "have seen the part"),
         (("deep.model=deep_mf", "deep.objective=mse"), "learns by sampled_bce or bpr"),
         (("deep.model=sasrec", "deep.sparse=true"), "no tables that can be sparse"),
         (("deep.sparse=true", "deep.weight_decay=0.1"), "without weight_decay"),

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from tastemill.config import Section
 
 SEQUENCES = ("sasrec", "esasrec", "hstu")
+OF_PROFILES = ("embedding_mlp", "two_tower")
 OF_IDS = ("gmf", "mlp", "neumf", "deep_mf")  # which know users and items by their numbers alone
 FACTORIZING = ("gmf", "deep_mf", "two_tower")  # whose scores are products of two vectors
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
@@ -53,6 +54,11 @@ class DeepConfig(Section):
         "",
         description="A model whose factors the embeddings begin with, such as als, fitted in the "
         "same run; they fill as much of each as they are long. Empty: random numbers.",
+    )
+    inputs_from: str = Field(
+        "",
+        description="A model whose factors stand behind the profile vectors of users and items, "
+        "such as als, fitted in the same run; of embedding_mlp and two_tower. Empty: none.",
     )
     pretrained: bool = Field(
         False,
@@ -170,10 +176,11 @@ class DeepConfig(Section):
     def _can_begin(self) -> Self:
         if self.init_from and self.model == "deep_mf":
             raise ValueError("deep_mf has no embeddings of ids for init_from")
-        if self.init_from and self.validate_epochs:
-            raise ValueError(
-                f"the factors of {self.init_from} have seen the part that is validated on"
-            )
+        if self.inputs_from and self.model not in OF_PROFILES:
+            raise ValueError(f"{self.model} takes no profile vectors, so no inputs_from")
+        for first in filter(None, (self.init_from, self.inputs_from)):
+            if self.validate_epochs:
+                raise ValueError(f"the factors of {first} have seen the part that is validated on")
         if self.init_from and self.parts:
             raise ValueError("neumf begins with its parts or with init_from, not with both")
         return self
