@@ -73,13 +73,15 @@ def array_feed(folder: Path, rows: int) -> FeedSpec:
     return write_feed(folder, parts_of(rows, make), (FeedColumn("user_vector", WIDTH),))
 
 
-def pair_feed(folder: Path, rows: int) -> FeedSpec:
-    """Users, items, stars and the vectors of both."""
+def pair_feed(folder: Path, rows: int, *, shares: bool = False) -> FeedSpec:
+    """Users, items, stars and the vectors of both, with shares also how likely an item is."""
+    told = {"item_share": 1 / ITEMS} if shares else {}
 
     def make(size: int, seed: int) -> pa.Table:
         draw = np.random.default_rng(seed)
         return pa.table(
             {
+                **{name: np.full(size, value, np.float32) for name, value in told.items()},
                 "user_idx": draw.integers(USERS, size=size, dtype=np.int32),
                 "item_idx": draw.integers(ITEMS, size=size, dtype=np.int32),
                 "label": draw.integers(1, 6, size=size).astype(np.float32),
@@ -91,7 +93,7 @@ def pair_feed(folder: Path, rows: int) -> FeedSpec:
 
     ids = (FeedColumn("user_idx", high=USERS - 1), FeedColumn("item_idx", high=ITEMS - 1))
     vectors = (FeedColumn("user_vector", WIDTH // 2), FeedColumn("item_vector", WIDTH // 2))
-    columns = (*ids, FeedColumn("label"), FeedColumn("weight"), *vectors)
+    columns = (*ids, *map(FeedColumn, ("label", "weight", *told)), *vectors)
     return write_feed(folder, parts_of(rows, make), columns, mean_label=3.0)
 
 
@@ -211,7 +213,11 @@ def trained(spec: TrainSpec, world: int = 1, *, in_memory: bool = False) -> Trai
         ]
         for process in processes:
             process.start()
-        result: TrainResult = ends.get(timeout=3600)
+        while ends.empty():
+            if failed := [p.exitcode for p in processes if p.exitcode]:
+                raise RuntimeError(f"a training process ended with {failed[0]}")
+            time.sleep(0.1)
+        result: TrainResult = ends.get()
         for process in processes:
             process.join()
         return result
