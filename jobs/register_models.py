@@ -1,8 +1,8 @@
 """backtest_lists, metrics, training_history, models → aliases in models, and MLflow.
 
 The champion of earlier backtests, fitted anew in this one, stays champion unless another model's
-lists are surely better on the same users. Of every model of the backtest MLflow has a run; of every
-network a version of the registered model, with its alias.
+lists are surely better on the same users. Of every model that makes lists MLflow has a run; of
+every network a version of the registered model, with its alias.
 """
 
 from collections import defaultdict

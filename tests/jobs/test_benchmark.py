@@ -99,7 +99,7 @@ def test_one_item_among_listed_ones(
     small = ("deep.epochs=2", "deep.embedding_dim=4", "deep.hidden=[8]", "deep.num_processes=1")
     parts = ("gmf", "mlp", "neumf")
     few = [f"deep.by_model.{part}.epochs=2" for part in parts]
-    small = (*small, *few, "deep.validate_epochs=true")
+    small = (*small, *few, "deep.validate_epochs=true", "deep.pretrained=true")
     result = run_benchmark("P5", tmp_path, ("popularity", "neumf"), tmp_path / "lists", small)
     assert result["test_users"] == len(wanted)
     curves = {row["model"]: row.get("valid_ndcg@10") for row in result["rows"]}
