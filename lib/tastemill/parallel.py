@@ -32,8 +32,8 @@ def at_once(
 def at_once(spark: SparkSession, *calls: Callable[[], R]) -> tuple[R, ...]: ...
 def at_once(spark: SparkSession, *calls: Callable[[], Any]) -> tuple[Any, ...]:
     """Call all in threads and wait for all; their results in order, or the first's error."""
-    inherit = inheritable_thread_target(spark)
     with ThreadPoolExecutor(MAX_THREADS) as pool:
-        # The threads' jobs keep the caller's job group, description and tags.
-        begun = [pool.submit(inherit(call)) for call in calls]
+        # The threads' jobs keep the caller's job group, description and tags: each in a copy of its
+        # own, since Spark puts the number of a thread's query there too and takes it away again.
+        begun = [pool.submit(inheritable_thread_target(spark)(call)) for call in calls]
     return tuple(one.result() for one in begun)
