@@ -5,8 +5,6 @@ cluster, read them by Petastorm and nothing else. Weights stay in a folder that 
 names; where scores are products of two vectors, those of all users and items become factors.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +21,7 @@ from tastemill.factors import INPUTS_FROM, with_factors, with_inputs_of
 from tastemill.splits import is_past
 from tastemill.times import ORDER, taken
 from tastemill.training.config import FACTORIZING
+from tastemill.training.spec import digest
 
 if TYPE_CHECKING:
     from tastemill.training.feeds import Feeds
@@ -79,18 +78,17 @@ def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.training import fit  # noqa: PLC0415
 
-    sources, task = _sources(cfg), cfg.dataset.task
+    sources, objective = _sources(cfg), cfg.deep.objective_of(cfg.dataset.task)
     recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
     names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
     recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
-    recipe = recipe.with_params({"rows": _rows(warehouse, cfg, cfg.deep.objective_of(task))})
+    recipe = recipe.with_params({"rows": _rows(warehouse, cfg, objective)})
     for key in (INIT_FROM, INPUTS_FROM):
         if kind := getattr(cfg.deep, key):
             recipe = recipe.with_params({key: _first(warehouse, cfg, kind)})
     parts = [_fitted(warehouse, cfg, kind) for kind in cfg.deep.parts]
     if parts:
         recipe = recipe.with_params({"parts": [part.model_id for part in parts]})
-    objective = cfg.deep.objective_of(task)
     sizes = tuple(warehouse.read(t).count() for t in (tables.USER_INDEX, tables.ITEM_INDEX))
     feeds = _feeds(warehouse, cfg, recipe, objective, (sizes[0], sizes[1]), taken)
     feeds = replace(feeds, parts=tuple(str(part.artifact) for part in parts))
@@ -122,7 +120,7 @@ def _rows(warehouse: Warehouse, cfg: Config, objective: str) -> str:
         cfg.dataset.model_dump_json(),
         objective == "in_batch_softmax",  # which learns from some of the examples
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return digest(facts)[:16]
 
 
 def _examples(
