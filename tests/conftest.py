@@ -11,8 +11,8 @@ from tastemill.testing.session import start_session
 
 # Files of slow tests from the longest on: two processes then end at about the same time.
 LONGEST = (
-    *("documented_commands", "line", "features", "launch", "benchmark", "ingest", "report"),
-    *("synth_features", "features_future", "notebooks"),
+    *("benchmark", "documented_commands", "line", "features", "train_deep", "launch"),
+    *("register_models", "ingest", "report", "synth_features", "features_future", "notebooks"),
 )
 
 

@@ -27,7 +27,7 @@ from tastemill.testing.feeds import write_feed
 from tastemill.training import loop
 from tastemill.training.feed import Batch, BatchSource, open_feed
 from tastemill.training.groups import Shard
-from tastemill.training.memory import keep_freed_memory
+from tastemill.training.process import keep_freed_memory
 from tastemill.training.spec import FeedColumn, FeedSpec, TrainResult, TrainSpec
 from tastemill.training.told import SPEED, WAITING
 

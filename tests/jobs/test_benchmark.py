@@ -140,11 +140,11 @@ def test_networks_are_tried_on_what_comes_before_the_last_item(
         changed.loc[row, "item"] = min(set(ratings["item"]) - had[ratings.loc[row, "user"]])
     same = ("deep.epochs=3", "deep.embedding_dim=4", "deep.num_processes=1", "deep.patience=0")
     found = []
-    for name, rows in (("as_is", ratings), ("changed", changed)):
+    for name, rows, rates in (("as_is", ratings, "0.05, 0.0001"), ("changed", changed, "0.05")):
         write_ratings(tmp_path / name, rows)
-        tries = ("learning_rate=[0.05, 0.0001]", "deep.max_length=[8]")
+        tries = (f"learning_rate=[{rates}]", "max_length=[8]")
         found.append(run_trials("P2", tmp_path / name, "sasrec", tries, same))
-    assert found[0] == found[1]
-    assert {row["learning_rate"] for row in found[0]} == {0.05, 0.0001}
+    assert found[1] == found[0][:1]
     best, worst = found[0]
+    assert (best["learning_rate"], worst["learning_rate"]) == (0.05, 0.0001)
     assert 1 > best["valid_ndcg@10"] > worst["valid_ndcg@10"] > 0

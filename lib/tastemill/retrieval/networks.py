@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from tastemill.columns import as_array
+from tastemill.columns import as_array, as_lists
 from tastemill.deep.registry import load_network
 from tastemill.retrieval.scorers import Columns
 from tastemill.retrieval.topk import FloatArray
@@ -125,10 +125,9 @@ def vectors_of(rows: DataFrame, artifact: str, side: Literal["user", "item"]) ->
         inputs = {name: as_tensor(batch[name], name)[places] for name in batch.schema.names}
         with torch.no_grad():
             vectors = (loaded.user_vectors if side == "user" else loaded.item_vectors)(inputs)
-        found = vectors[: batch.num_rows].contiguous().numpy()
-        offsets = np.arange(0, found.size + 1, found.shape[1], dtype=np.int32)
-        flat = pa.ListArray.from_arrays(offsets, found.reshape(-1))
-        return pa.RecordBatch.from_arrays([batch[f"{side}_idx"], flat], names=["idx", "vector"])
+        found = vectors[: batch.num_rows].numpy()
+        lists = as_lists(found, np.ones(found.shape, dtype=bool))
+        return pa.RecordBatch.from_arrays([batch[f"{side}_idx"], lists], names=["idx", "vector"])
 
     # mapInArrow: as above.
     return rows.mapInArrow(made, "idx int, vector array<float>")

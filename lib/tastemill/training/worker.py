@@ -19,7 +19,7 @@ from types import FrameType
 from tastemill.errors import TastemillError
 from tastemill.training.faults import trip
 from tastemill.training.loop import train
-from tastemill.training.memory import keep_freed_memory
+from tastemill.training.process import end_with_parent, keep_freed_memory
 from tastemill.training.spec import TrainResult, TrainSpec
 
 ROOM, LONGEST = 65_536, 10_000  # bytes of a status file, characters of its longest texts
@@ -68,6 +68,8 @@ def train_and_report(spec: TrainSpec) -> TrainResult:
     _take_room(spec, rank)
     try:
         with _word_before_sigterm():
+            if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun is the parent
+                end_with_parent()
             result = train(spec)
         trip(spec.faults, rank=rank, attempt=spec.attempt, at="end")
     except BaseException as error:
