@@ -131,13 +131,16 @@ def test_what_is_measured_may_have_fewer_row_groups(make_feed: MakeFeed, kind: s
 
 
 def test_a_flipped_byte_is_found(make_feed: MakeFeed, kind: str) -> None:
-    spec = make_feed([50])
-    path = Path(spec.folder) / spec.files[0]
+    """By the rank that reads the file; a rank hashes no others."""
+    spec = make_feed([50, 20])
+    path = Path(spec.folder) / spec.files[1]
     content = bytearray(path.read_bytes())
     content[20] ^= 1
     path.write_bytes(content)
-    with pytest.raises(FeedError, match="has changed since it was written"):
-        open_feed(spec, kind, Shard())
+    assert set(_labels(_read(spec, kind, Shard(0, 2)))) == set(range(50))
+    for reading in (Shard(), Shard(1, 2)):
+        with pytest.raises(FeedError, match="has changed since it was written"):
+            open_feed(spec, kind, reading)
 
 
 def test_a_file_cut_short_after_opening(make_feed: MakeFeed, kind: str) -> None:

@@ -81,6 +81,12 @@ class FeedSpec:
         """Rows of a rank's shard: row groups go to ranks in turn (index modulo world)."""
         return sum(self.group_rows[rank::world])
 
+    def shard_files(self, rank: int, world: int) -> frozenset[str]:
+        """The files of a rank's row groups."""
+        pairs = zip(self.files, self.row_groups, strict=True)
+        names = [name for name, groups in pairs for _ in groups]
+        return frozenset(names[rank::world])
+
 
 _OF_IDENTITY = (
     *("network", "objective", "negatives", "batch_size", "accumulate", "seed"),
