@@ -121,11 +121,13 @@ def make(folder: Path, age_days: float) -> Path:
 
 def test_folders_go_by_age_and_by_what_models_name(tmp_path: Path) -> None:
     ages = {"feeds/old": 2, "feeds/new": 0, "checkpoints/als/old": 2, "repro/old": 2}
-    ages |= {"models/named": 90, "models/forgotten": 90, "models/young": 9}
+    ages |= {"models/named/network": 90, "models/named/checkpoints": 2, "models/forgotten": 90}
+    ages |= {"models/new/checkpoints": 0, "models/young/checkpoints": 9}
     folders = {name: make(tmp_path / name, age) for name, age in ages.items()}
-    freed = sweep(tmp_path, scratch_days=1, weights_days=30, kept={"named"})
+    freed = sweep(tmp_path, scratch_days=1, weights_days=30, kept={"named", "new"})
     left = {name for name, folder in folders.items() if folder.exists()}
-    assert left == {"feeds/new", "models/named", "models/young"}
-    assert freed == 40
+    trained = {"models/named/network", "models/new/checkpoints", "models/young/checkpoints"}
+    assert left == {"feeds/new", *trained}
+    assert freed == 50
     assert sweep(tmp_path, scratch_days=1, weights_days=30, kept={"named"}) == 0
     assert sweep(tmp_path / "nowhere", scratch_days=1, weights_days=30, kept=()) == 0

@@ -9,6 +9,7 @@ DAY_S = 86_400.0
 # Made again when they are needed: examples as feeds, ALS's checkpoints, runs done again.
 SCRATCH = ("feeds", "checkpoints/als", "repro")
 WEIGHTS = "models"
+OF_A_TRAINING = "checkpoints"  # beside the weights; of no use once these are there
 
 
 def sweep(
@@ -18,12 +19,15 @@ def sweep(
 
     Args:
         artifacts: the folder of feeds, checkpoints and weights.
-        scratch_days: age from which what can be made again goes.
+        scratch_days: age from which what can be made again goes, and checkpoints of what is kept.
         weights_days: age from which weights go that no model names.
         kept: the models whose weights are kept; each model's folder has its name.
     """
     old = [path for name in SCRATCH for path in _older(artifacts / name, scratch_days)]
-    old += [path for path in _older(artifacts / WEIGHTS, weights_days) if path.name not in kept]
+    weights = artifacts / WEIGHTS
+    old += [path for path in _older(weights, weights_days) if path.name not in kept]
+    of_kept = [path for name in kept for path in _older(weights / name, scratch_days)]
+    old += [path for path in of_kept if path.name == OF_A_TRAINING]
     freed = sum(_size(path) for path in old)
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
