@@ -20,7 +20,7 @@ from tastemill.errors import ContractError
 from tastemill.factors import INPUTS_FROM, with_factors, with_inputs_of
 from tastemill.splits import is_past
 from tastemill.times import ORDER, taken
-from tastemill.training.config import FACTORIZING
+from tastemill.training.config import FACTORIZING, DeepConfig, FeatureNetwork, Network
 from tastemill.training.spec import digest
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     taken = _taken(warehouse, cfg).persist()  # several feeds are made of it, for each network
     try:
         fitted = [
-            _fit(warehouse, cfg.model_copy(update={"deep": cfg.deep.of(network)}), taken)
+            _fit(warehouse, cfg.model_copy(update={"deep": _own(warehouse, cfg, network)}), taken)
             for network in cfg.deep.networks
             if network in wanted
         ]
@@ -71,6 +71,22 @@ def run(spark: SparkSession, cfg: Config) -> job.JobResult:
     saved = {kind: model_id for result in fitted for kind, model_id in result.models.items()}
     told = ", ".join(result.detail for result in fitted)
     return job.JobResult(sum(r.rows for r in fitted), saved, told)
+
+
+def _own(warehouse: Warehouse, cfg: Config, network: Network | FeatureNetwork) -> DeepConfig:
+    """A network's settings; production has nothing to validate on: it ends where a backtest's does.
+
+    That is with its best epoch.
+    """
+    own = cfg.deep.of(network)
+    if cfg.run.purpose == "backtest" or not own.validate_epochs:
+        return own
+    backtest = cfg.run.model_copy(update={"purpose": "backtest"})
+    judged = passes.newest_models(warehouse, cfg.model_copy(update={"run": backtest}))
+    if network not in judged:
+        return own
+    best = models.find(warehouse, judged[network]).metrics["epoch"]
+    return own.model_copy(update={"epochs": int(best) + 1})
 
 
 def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:

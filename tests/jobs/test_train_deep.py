@@ -133,6 +133,23 @@ def test_a_network_begins_with_the_factors_of_another(spark: SparkSession, folde
     assert not judged.where("metric = 'auc'").isEmpty()
 
 
+def test_production_trains_as_long_as_was_best(spark: SparkSession, folder: Path) -> None:
+    cfg = settings(folder, "gmf")
+    own = {"validate_epochs": True, "patience": 1, "epochs": 40, "learning_rate": 0.1}
+    recommend_by = cfg.recommend.model_copy(update={"model": "gmf"})
+    changed = {"deep": cfg.deep.model_copy(update=own), "recommend": recommend_by}
+    warehouse = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    made = {}
+    for purpose in ("backtest", "production"):
+        run = cfg.run.model_copy(update={"purpose": purpose})
+        fitted = train_deep.run(spark, cfg.model_copy(update={**changed, "run": run})).models
+        made[purpose] = find(warehouse, fitted["gmf"])
+    best = made["backtest"].metrics["epoch"]
+    assert best < 39
+    assert made["production"].metrics["epoch"] == best
+    assert made["production"].params["epochs"] == best + 1
+
+
 def test_neumf_goes_on_from_gmf_and_mlp(spark: SparkSession, folder: Path) -> None:
     cfg = settings(folder, "neumf")
     own = {"pretrained": True, "by_model": {"neumf": {"epochs": 1, "learning_rate": 1e-6}}}

@@ -72,7 +72,8 @@ class DeepConfig(Section):
     validate_epochs: bool = Field(
         False,
         description="Keep the valid split out of training and measure on it after every epoch: "
-        "for choosing parameters; a final fit learns from everything before the cut.",
+        "for choosing parameters; a final fit learns from everything before the cut. Production, "
+        "which has no such split, trains as many epochs as were best in the backtest.",
     )
     validate_users: int = Field(
         2000, ge=1, description="Users whose lists are judged after every epoch, then."

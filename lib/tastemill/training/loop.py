@@ -2,7 +2,8 @@
 
 The same function runs in one process, under torchrun and under TorchDistributor; rank and world
 size come from the environment. The network, its loss and its optimizer are the same whatever the
-number of ranks: a step takes `batch_size` rows over all of them and divides by their weight.
+number of ranks: a step takes `batch_size` rows over all of them and divides by their weight. Only
+in_batch_softmax holds a row against fewer others then: those of its own rank.
 """
 
 import json
