@@ -107,11 +107,12 @@ class _Feed:
         yield from map(_as_tensors, _rebatch(self._counted(self._blocks(number)), sizes))
 
     def _blocks(self, number: int) -> Iterator[Columns]:
-        """Buffers of row groups, their rows shuffled; read one ahead by a thread."""
-        groups = _ahead(self._checked_groups(number))
-        if not self._shard.shuffle:
-            yield from groups
-            return
+        """Row groups, or buffers of them with their rows shuffled; made one ahead by a thread."""
+        groups = self._checked_groups(number)
+        return _ahead(self._shuffled(groups, number) if self._shard.shuffle else groups)
+
+    def _shuffled(self, groups: Iterator[Columns], number: int) -> Iterator[Columns]:
+        """Buffers of row groups, the rows of each in a random order."""
         rng = np.random.default_rng((self._shard.seed, number, self._shard.rank))
         for block in _buffered(groups, BUFFER_ROWS):
             order = rng.permutation(_length(block))
@@ -177,13 +178,13 @@ def _buffered(groups: Iterator[Columns], rows: int) -> Iterator[Columns]:
         yield _join(held)
 
 
-def _ahead(groups: Iterator[Columns]) -> Iterator[Columns]:
-    """The same row groups, the next one being read while the last one is used."""
+def _ahead(blocks: Iterator[Columns]) -> Iterator[Columns]:
+    """The same blocks, the next one being made while the last one is used."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        future = pool.submit(next, groups, None)
-        while (group := future.result()) is not None:
-            future = pool.submit(next, groups, None)
-            yield group
+        future = pool.submit(next, blocks, None)
+        while (block := future.result()) is not None:
+            future = pool.submit(next, blocks, None)
+            yield block
 
 
 def _join(parts: list[Columns]) -> Columns:
