@@ -142,7 +142,7 @@ def test_networks_are_tried_on_what_comes_before_the_last_item(
     found = []
     for name, rows, rates in (("as_is", ratings, "0.05, 0.0001"), ("changed", changed, "0.05")):
         write_ratings(tmp_path / name, rows)
-        tries = (f"learning_rate=[{rates}]", "max_length=[8]")
+        tries = (f"learning_rate=[{rates}]", "deep.max_length=[8]")
         found.append(run_trials("P2", tmp_path / name, "sasrec", tries, same))
     assert found[1] == found[0][:1]
     best, worst = found[0]

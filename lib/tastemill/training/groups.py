@@ -49,11 +49,7 @@ GroupReader = Callable[[FeedSpec, Shard, int], Iterator[Columns]]
 def _arrow_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]:
     """The shard's row groups by plain pyarrow."""
     names = [column.name for column in spec.columns]
-    places = [
-        (name, group)
-        for name, groups in zip(spec.files, spec.row_groups, strict=True)
-        for group in range(len(groups))
-    ][shard.rank :: shard.world]
+    places = spec.shard_groups(shard.rank, shard.world)
     if shard.shuffle:
         np.random.default_rng((shard.seed, epoch, shard.rank, 1)).shuffle(places)
     for name, group in places:

@@ -81,11 +81,10 @@ class FeedSpec:
         """Rows of a rank's shard: row groups go to ranks in turn (index modulo world)."""
         return sum(self.group_rows[rank::world])
 
-    def shard_files(self, rank: int, world: int) -> frozenset[str]:
-        """The files of a rank's row groups."""
-        pairs = zip(self.files, self.row_groups, strict=True)
-        names = [name for name, groups in pairs for _ in groups]
-        return frozenset(names[rank::world])
+    def shard_groups(self, rank: int, world: int) -> list[tuple[str, int]]:
+        """A rank's row groups: each one's file, and its number in that."""
+        groups_of = zip(self.files, self.row_groups, strict=True)
+        return [(name, i) for name, groups in groups_of for i in range(len(groups))][rank::world]
 
 
 _OF_IDENTITY = (
