@@ -7,7 +7,6 @@ from (seed, epoch, rank), and a count against the manifest.
 import hashlib
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tastemill.errors import FeedError
+from tastemill.training.ahead import ReadAhead
 from tastemill.training.groups import READERS, Columns, GroupReader, Shard
 from tastemill.training.spec import FeedSpec
 
@@ -91,6 +91,8 @@ class _Feed:
 
     def __init__(self, spec: FeedSpec, shard: Shard, read_groups: GroupReader) -> None:
         self._spec, self._shard, self._read_groups = spec, shard, read_groups
+        # What isn't shuffled is measured on, now and then: nothing is kept for its next time.
+        self._ahead = ReadAhead(self._blocks, over_ends=shard.shuffle)
         self.rows = spec.shard_rows(shard.rank, shard.world)
         self.steps = math.ceil(spec.rows / shard.batch_size)
 
@@ -104,19 +106,20 @@ class _Feed:
             self.rows * (step + 1) // self.steps - self.rows * step // self.steps
             for step in range(self.steps)
         ]
-        yield from map(_as_tensors, _rebatch(self._counted(self._blocks(number)), sizes))
+        yield from map(_as_tensors, _rebatch(self._counted(self._ahead.epoch(number)), sizes))
 
     def _blocks(self, number: int) -> Iterator[Columns]:
-        """Row groups, or buffers of them with their rows shuffled; made one ahead by a thread."""
+        """Row groups, or buffers of them with their rows shuffled."""
         groups = self._checked_groups(number)
-        return _ahead(self._shuffled(groups, number) if self._shard.shuffle else groups)
+        return self._shuffled(groups, number) if self._shard.shuffle else groups
 
     def _shuffled(self, groups: Iterator[Columns], number: int) -> Iterator[Columns]:
         """Buffers of row groups, the rows of each in a random order."""
         rng = np.random.default_rng((self._shard.seed, number, self._shard.rank))
         for block in _buffered(groups, BUFFER_ROWS):
             order = rng.permutation(_length(block))
-            yield {name: values[order] for name, values in block.items()}
+            # Twice as fast as values[order], which numpy has for any number of arrays of places.
+            yield {name: values.take(order, axis=0) for name, values in block.items()}
 
     def _checked_groups(self, number: int) -> Iterator[Columns]:
         try:
@@ -176,15 +179,6 @@ def _buffered(groups: Iterator[Columns], rows: int) -> Iterator[Columns]:
             held = []
     if held:
         yield _join(held)
-
-
-def _ahead(blocks: Iterator[Columns]) -> Iterator[Columns]:
-    """The same blocks, the next one being made while the last one is used."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        future = pool.submit(next, blocks, None)
-        while (block := future.result()) is not None:
-            future = pool.submit(next, blocks, None)
-            yield block
 
 
 def _join(parts: list[Columns]) -> Columns:

@@ -1,11 +1,10 @@
 """A shard's row groups as numpy columns, read by Petastorm or by plain pyarrow."""
 
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _arrow_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Columns]
 
 def _as_numpy(column: pa.ChunkedArray) -> Values:
     """Scalars (n,), lists of equal length (n, width): a view of Arrow's flat values."""
-    array = column.combine_chunks()
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_list(array.type):
         scalars: Values = array.to_numpy(zero_copy_only=False)
         return scalars
@@ -76,35 +75,62 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
     Petastorm decides that a finite read has ended by two looks at its queue, between which the
     last row groups can slip in and be lost. An endless read never asks that question, so the
     reader is endless and exactly the shard's number of row groups is taken from it.
-
-    It would make matrices of lists row by row, in Python; so its tables are taken as they are.
     """
+    from petastorm.fs_utils import get_filesystem_and_path_or_paths  # noqa: PLC0415 - as below
+    from petastorm.reader import Reader  # noqa: PLC0415 - takes a second
+    from petastorm.workers_pool.dummy_pool import DummyPool  # noqa: PLC0415 - as above
+
     names = [column.name for column in spec.columns]
     state = np.random.SeedSequence((shard.seed, epoch)).generate_state(1)[0]
-    from petastorm.reader import make_batch_reader  # noqa: PLC0415 - takes a second
+    files, _ = get_filesystem_and_path_or_paths("file:///")
+    reader = Reader(
+        files,
+        [str(Path(spec.folder) / name) for name in spec.files],
+        schema_fields=[f"^{name}$" for name in names],
+        worker_class=_whole_groups(),
+        reader_pool=DummyPool(),
+        is_batched_reader=True,
+        num_epochs=None,
+        shuffle_row_groups=shard.shuffle,
+        # Petastorm takes seed 0 for "no seed".
+        seed=int(state % (2**31 - 1)) + 1,
+        cur_shard=shard.rank,
+        shard_count=shard.world,
+    )
+    try:
+        _wait_for_work(reader)
+        for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
+            table = next(reader)
+            yield {name: _as_numpy(table.column(name)) for name in names}
+    # Its context manager does the same, and prints a line each time.
+    finally:
+        reader.stop()
+        reader.join()
 
-    with _in_a_uri(spec.folder) as folder:
-        reader = make_batch_reader(
-            [f"file://{folder}/{name}" for name in spec.files],
-            schema_fields=[f"^{column.name}$" for column in spec.columns],
-            reader_pool_type="dummy",
-            num_epochs=None,
-            shuffle_row_groups=shard.shuffle,
-            # Petastorm takes seed 0 for "no seed".
-            seed=int(state % (2**31 - 1)) + 1,
-            cur_shard=shard.rank,
-            shard_count=shard.world,
-        )
-        reader._results_queue_reader = _Tables()
-        try:
-            _wait_for_work(reader)
-            for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
-                table = next(reader)
-                yield {name: _as_numpy(table.column(name)) for name in names}
-        # Its context manager does the same, and prints a line each time.
-        finally:
-            reader.stop()
-            reader.join()
+
+@cache
+def _whole_groups() -> type:
+    """A worker of Petastorm's that hands on row groups as they lie in the file.
+
+    Its own copies every one, in the order in which it is, and makes matrices of lists row by row.
+    """
+    from petastorm.arrow_reader_worker import ArrowReaderWorker  # noqa: PLC0415 - as above
+
+    class Worker(ArrowReaderWorker):  # type: ignore[misc] # Petastorm has no types
+        @staticmethod
+        def new_results_queue_reader() -> _Tables:
+            return _Tables()
+
+        def _read_with_shuffle_row_drop(
+            self,
+            piece: Any,  # noqa: ANN401 - a class of pyarrow's that has gone from its interface
+            file: object,
+            columns: set[str],
+            part: object,
+        ) -> pa.Table:
+            return piece.read(columns=columns, use_threads=False)
+
+    return Worker
 
 
 class _Tables:
@@ -122,18 +148,6 @@ def _wait_for_work(reader: Any) -> None:  # noqa: ANN401
     until = time.monotonic() + 1.0
     while not reader._workers_pool._ventilator_queue and time.monotonic() < until:
         time.sleep(0.0005)
-
-
-@contextmanager
-def _in_a_uri(folder: str) -> Iterator[str]:
-    """The folder under a name that Petastorm finds: it cuts what it opens at these two signs."""
-    if not set("#?") & set(folder):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="tastemill-") as plain:
-        link = Path(plain) / "feed"
-        link.symlink_to(folder, target_is_directory=True)
-        yield str(link)
 
 
 READERS: dict[str, GroupReader] = {"petastorm": _petastorm_groups, "pyarrow": _arrow_groups}
