@@ -80,6 +80,7 @@ P1 = Protocol(
         "popularity": {"ndcg@10": 0.244, "hit@10": 0.645, "map@10": 0.157, "mrr@10": 0.390},
         "als": {"ndcg@10": 0.265, "hit@10": 0.686, "map@10": 0.172, "mrr@10": 0.419},
         "als_explicit": {"ndcg@10": 0.013, "hit@10": 0.093},
+        "neumf": {"ndcg@10": 0.193, "hit@10": 0.627},
     },
 )
 P2 = Protocol(
