@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -24,7 +25,7 @@ out = _console()
 err = Console(stderr=True)
 Rows = Sequence[Mapping[str, Any]]
 
-MAX_NAME = 20  # texts up to this length never fold
+MAX_NAME = 32  # texts up to this length never fold: every model's id can be copied
 
 
 def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
@@ -80,5 +81,7 @@ def text(value: object) -> str:
             return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
         case int():
             return f"{value:,}"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
         case _:
             return str(value).replace("[", r"\[")

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from tastemill import tables
 from tastemill.delta import Warehouse
 from tastemill.errors import DataError
+from tastemill.models import find
 
 Rows = list[dict[str, Any]]
 RANKING = ("ndcg", "recall", "hit", "map", "mrr", "precision", "coverage")
@@ -144,6 +145,20 @@ def model_list(warehouse: Warehouse, k: int) -> Rows:
         }
         for row in rows
     ]
+
+
+def model_detail(warehouse: Warehouse, model_id: str) -> tuple[dict[str, Any], Rows]:
+    """A model's parameters, and a row for each epoch of its training, from 1; ALS has none.
+
+    Raises:
+        ContractError: no such model.
+    """
+    params = dict(find(warehouse, model_id).params)
+    stored = warehouse.read_or_empty(tables.TRAINING_HISTORY).where(F.col("model_id") == model_id)
+    epochs: dict[int, dict[str, Any]] = {}
+    for row in stored.orderBy("epoch", "metric").collect():
+        epochs.setdefault(row["epoch"], {"epoch": row["epoch"] + 1})[row["metric"]] = row["value"]
+    return params, list(epochs.values())
 
 
 def epochs_of(warehouse: Warehouse, models: Iterable[str], metric: str) -> dict[str, list[float]]:

@@ -94,6 +94,12 @@ def test_the_published_model_gives_way_to_one_that_is_surely_better(
     listed = views.model_list(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), 5)
     best = max(listed, key=lambda row: row["ndcg@5"])
     assert found.loc[best["model_id"]].kind == champion
+    params, epochs = views.model_detail(
+        Warehouse(spark, cfg.run.warehouse, "movielens-100k"), network
+    )
+    assert params["epochs"] == 15
+    assert [row["epoch"] for row in epochs] == list(range(1, 16))
+    assert [row["train_loss"] for row in epochs] == [metric.value for metric in losses]
 
     # Again: nothing is told twice, and the champion stays.
     again = register_models.run(spark, cfg)

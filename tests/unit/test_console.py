@@ -1,6 +1,7 @@
 """Tables for people: every value under its own name."""
 
 import io
+from datetime import datetime
 
 import pytest
 from rich.console import Console
@@ -31,3 +32,15 @@ def test_no_digit_is_lost_in_a_narrow_terminal(width: int, monkeypatch: pytest.M
     assert all(f"{n + 0.1234:.4f}" in printed for n in range(9))
     assert all(f"metric{n}" in printed for n in range(9))
     assert "recent_popularity" in printed
+
+
+def test_ids_can_be_copied_and_moments_are_told_to_the_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = Console(file=io.StringIO(), width=40)
+    monkeypatch.setattr(console, "out", out)
+    model_id, moment = "recent_popularity-a6c24d6f40d8", datetime(2026, 11, 29, 4, 6, 27, 641470)
+    console.show("Models", [{"model_id": model_id, "as_of": moment, "note": "long " * 30}])
+    assert isinstance(out.file, io.StringIO)
+    (line,) = (line for line in out.file.getvalue().splitlines() if model_id in line)
+    assert line.split()[1:3] == ["2026-11-29", "04:06:27"]

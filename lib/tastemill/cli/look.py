@@ -60,17 +60,32 @@ def features(
 
 def models(
     dataset: Dataset,
+    model_id: Annotated[str | None, typer.Argument(help="One model.")] = None,
     warehouse: Place = "",
     k: Annotated[int, typer.Option(help="Length of list.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Every fitted model, newest first, with the figures of its backtest.
+    """Every fitted model with the figures of its backtest, or one's parameters and its training.
 
     Example: tastemill models --dataset completejourney
     """
     from tastemill import views  # noqa: PLC0415 - Spark is slow to import
 
-    console.show("Models", views.model_list(opened(dataset, warehouse), k), as_json=as_json)
+    place = opened(dataset, warehouse)
+    if model_id is None:
+        rows = views.model_list(place, k)
+        if not as_json:
+            rows = [{n: v for n, v in row.items() if n != "params"} for row in rows]
+        console.show("Models", rows, as_json=as_json)
+        return
+    params, epochs = views.model_detail(place, model_id)
+    if as_json:
+        console.print_json({"params": params, "epochs": epochs})
+        return
+    named = [{"parameter": name, "value": str(value)} for name, value in params.items()]
+    console.show(f"{model_id}: parameters", named)
+    if epochs:
+        console.show("By epoch", epochs)
 
 
 def runs(
