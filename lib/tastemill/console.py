@@ -28,8 +28,10 @@ Rows = Sequence[Mapping[str, Any]]
 MAX_NAME = 32  # texts up to this length never fold: every model's id can be copied
 
 
-def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
-    """Print rows as a table, or as a JSON array."""
+def show(
+    title: str, rows: Rows, *, as_json: bool = False, only_in_json: tuple[str, ...] = ()
+) -> None:
+    """Print rows as a table, or as a JSON array; some columns are too long for a table."""
     if as_json:
         print_json(list(rows))
         return
@@ -44,7 +46,7 @@ def show(title: str, rows: Rows, *, as_json: bool = False) -> None:
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = [n for n in dict.fromkeys(n for row in rows for n in row) if n not in only_in_json]
     # By name: rows may lack a column or hold theirs in another order.
     cells = [[text(row.get(name)) for name in names] for row in rows]
     for place, name in enumerate(names):

@@ -40,7 +40,9 @@ def test_ids_can_be_copied_and_moments_are_told_to_the_second(
     out = Console(file=io.StringIO(), width=40)
     monkeypatch.setattr(console, "out", out)
     model_id, moment = "recent_popularity-a6c24d6f40d8", datetime(2026, 11, 29, 4, 6, 27, 641470)
-    console.show("Models", [{"model_id": model_id, "as_of": moment, "note": "long " * 30}])
+    rows = [{"model_id": model_id, "as_of": moment, "note": "long " * 30, "params": "{}"}]
+    console.show("Models", rows, only_in_json=("params",))
     assert isinstance(out.file, io.StringIO)
     (line,) = (line for line in out.file.getvalue().splitlines() if model_id in line)
     assert line.split()[1:3] == ["2026-11-29", "04:06:27"]
+    assert "params" not in out.file.getvalue()

@@ -53,9 +53,7 @@ def features(
 
     rows = views.feature_list(opened(dataset, warehouse), purpose)
     rows = [row for row in rows if row["kept"] or not kept]
-    if not as_json:
-        rows = [{k: v for k, v in row.items() if k != "definition"} for row in rows]
-    console.show("Features", rows, as_json=as_json)
+    console.show("Features", rows, as_json=as_json, only_in_json=("definition",))
 
 
 def models(
@@ -74,9 +72,7 @@ def models(
     place = opened(dataset, warehouse)
     if model_id is None:
         rows = views.model_list(place, k)
-        if not as_json:
-            rows = [{n: v for n, v in row.items() if n != "params"} for row in rows]
-        console.show("Models", rows, as_json=as_json)
+        console.show("Models", rows, as_json=as_json, only_in_json=("params",))
         return
     params, epochs = views.model_detail(place, model_id)
     if as_json:
