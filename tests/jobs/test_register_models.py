@@ -91,12 +91,11 @@ def test_the_published_model_gives_way_to_one_that_is_surely_better(
     )
     assert found.loc[version.tags["tastemill.model_id"]].kind == champion
     assert other.version != version.version
-    listed = views.model_list(Warehouse(spark, cfg.run.warehouse, "movielens-100k"), 5)
+    place = Warehouse(spark, cfg.run.warehouse, "movielens-100k")
+    listed = views.model_list(place, 5)
     best = max(listed, key=lambda row: row["ndcg@5"])
     assert found.loc[best["model_id"]].kind == champion
-    params, epochs = views.model_detail(
-        Warehouse(spark, cfg.run.warehouse, "movielens-100k"), network
-    )
+    params, epochs = views.model_detail(place, network)
     assert params["epochs"] == 15
     assert [row["epoch"] for row in epochs] == list(range(1, 16))
     assert [row["train_loss"] for row in epochs] == [metric.value for metric in losses]

@@ -99,7 +99,7 @@ def _petastorm_groups(spec: FeedSpec, shard: Shard, epoch: int) -> Iterator[Colu
     )
     try:
         _wait_for_work(reader)
-        for _ in range(len(spec.group_rows[shard.rank :: shard.world])):
+        for _ in spec.shard_groups(shard.rank, shard.world):
             table = next(reader)
             yield {name: _as_numpy(table.column(name)) for name in names}
     # Its context manager does the same, and prints a line each time.
