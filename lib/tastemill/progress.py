@@ -44,13 +44,16 @@ class _Heard(logging.Handler):
         self._hear(record.getMessage())
 
     def begin(self) -> None:
-        """Listen."""
+        """Listen, alone: a handler of the root would print all of it once more."""
         self._log.addHandler(self)
         self._log.setLevel(logging.INFO)
+        self._log.propagate = False
 
     def end(self) -> None:
         """Listen no more."""
         self._log.removeHandler(self)
+        self._log.setLevel(logging.NOTSET)
+        self._log.propagate = True
 
 
 class StageLines:

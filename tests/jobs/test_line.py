@@ -219,7 +219,7 @@ def test_a_changed_setting_runs_what_depends_on_it(
 
 def test_a_network_is_trained_and_published(spark: SparkSession, folder: Path, first: Run) -> None:
     settings = ("deep.enabled=true", "deep.epochs=3", "deep.embedding_dim=4", "deep.hidden=[8]")
-    more = ("deep.validate_epochs=true", "als.models=[]", "recommend.model=embedding_mlp")
+    more = ("deep.validate_epochs=true", "als.models=[]", "deep.model=embedding_mlp")
     run = run_line(spark, config(folder, *settings, *more, "deep.batch_size=128"))
     model_id = run.models["production"]["embedding_mlp"]
     published = run.warehouse.read(tables.RECOMMENDATIONS)

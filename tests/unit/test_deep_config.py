@@ -2,7 +2,7 @@
 
 import pytest
 
-from tastemill.config.load import Request, load_config
+from tastemill.config.load import Request, config_of, load_config
 from tastemill.errors import UsageError
 from tastemill.passes import published
 
@@ -30,6 +30,22 @@ def test_neumf_with_pretrained_parts_is_trained_after_them() -> None:
     cfg = load_config(Request("movielens-1m", settings=(*SEVERAL, *own)))
     assert cfg.deep.networks == ("gmf", "mlp", "sasrec", "neumf")
     assert published(cfg) == ("neumf", "gmf", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [
+        ((), "als"),
+        (("deep.epochs=7",), "als"),
+        (("deep.model=gmf",), "gmf"),
+        (("deep.model=gmf", "recommend.model=als"), "als"),
+        (("deep.model=gmf", "deep.enabled=false"), "als"),
+    ],
+)
+def test_a_network_that_is_named_is_published(settings: tuple[str, ...], model: str) -> None:
+    cfg = load_config(Request("movielens-1m", settings=settings))
+    assert cfg.recommend.model == model
+    assert config_of(cfg.model_dump(), "recorded").recommend.model == model
 
 
 def test_networks_over_features_are_trained_as_all_are() -> None:

@@ -87,7 +87,7 @@ def test_a_line_per_stage_and_on_a_terminal_a_bar(err: Console) -> None:
 
 
 def test_what_a_stage_tells_stands_beside_it_or_in_lines_now_and_then(
-    err: Console, monkeypatch: pytest.MonkeyPatch
+    err: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tastemill.progress.LINE_EVERY_S", 0.0)
     log = logging.getLogger("tastemill.progress")
@@ -101,6 +101,7 @@ def test_what_a_stage_tells_stands_beside_it_or_in_lines_now_and_then(
     beside = "train_deep (backtest) sasrec: epoch 3 of 60"
     assert (beside if err.is_terminal else "  sasrec: epoch 3 of 60\n") in printed
     assert "nobody" not in printed
+    assert not caplog.records  # none of it is told a second time
 
 
 def test_a_quiet_one_says_nothing(err: Console) -> None:

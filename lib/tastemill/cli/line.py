@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Run the whole line; stages whose inputs and settings are unchanged are skipped.
 
-    Example: tastemill run --dataset movielens-1m --data ml-1m --set recommend.model=embedding_mlp
+    Example: tastemill run --dataset movielens-1m --data ml-1m --set deep.model=embedding_mlp
     """
     from tastemill.line.show import run_and_show  # noqa: PLC0415 - Spark is slow to import
     from tastemill.line.stages import Plan  # noqa: PLC0415

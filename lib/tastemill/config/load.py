@@ -84,7 +84,15 @@ def load_config(request: Request) -> Config:
         UsageError: names the key, the file that set it, what was expected and what was found.
     """
     values, origins = merged(_layers(request))
-    return _validated(values, origins)
+    return _validated(_published_as_named(values), origins)
+
+
+def _published_as_named(values: Values) -> Values:
+    """Whoever names a network and nothing to publish is shown that network's lists."""
+    deep, recommend = (values.get(section, {}) for section in ("deep", "recommend"))
+    if "model" not in deep or "model" in recommend or deep.get("enabled") is False:
+        return values
+    return {**values, "recommend": {**recommend, "model": deep["model"]}}
 
 
 def config_of(values: Values, origin: str) -> Config:

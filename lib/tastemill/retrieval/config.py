@@ -10,7 +10,11 @@ from tastemill.config import Section
 class RecommendConfig(Section):
     """Which model is shown, where, and how long its lists are."""
 
-    model: str = Field("als", description="Kind of the model that production publishes.")
+    model: str = Field(
+        "als",
+        description="Kind of the model that production publishes. Where `deep.model` is given and "
+        "this is not, that network.",
+    )
     surface: str = Field("home", description="Where the lists are shown.")
     seen: Literal["any", "taken"] = Field(
         "any", description="What lists leave out: whatever the user met, or only what was taken."
