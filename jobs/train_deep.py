@@ -86,7 +86,8 @@ def _own(warehouse: Warehouse, cfg: Config, network: Network | FeatureNetwork) -
     if network not in judged:
         return own
     best = models.find(warehouse, judged[network]).metrics["epoch"]
-    return own.model_copy(update={"epochs": int(best) + 1})
+    laid_over = own.schedule_epochs or own.epochs
+    return own.model_copy(update={"epochs": int(best) + 1, "schedule_epochs": laid_over})
 
 
 def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:

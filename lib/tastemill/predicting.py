@@ -27,8 +27,7 @@ def predictions_of(
         (model_id, user_idx, segment, label, weight, prediction); for an implicit task the
         prediction is a logit.
     """
-    kinds = predictions.RATING_KINDS if cfg.dataset.task == "rating" else predictions.NETWORKS
-    predicting = [m for m in chosen if m.kind in kinds]
+    predicting = [m for m in chosen if predictions.predicts(m, cfg.dataset.task)]
     if not predicting or not warehouse.exists(tables.EXAMPLES):
         return None
     rated = past.where(F.col("value").isNotNull())

@@ -148,6 +148,7 @@ def test_production_trains_as_long_as_was_best(spark: SparkSession, folder: Path
     assert best < 39
     assert made["production"].metrics["epoch"] == best
     assert made["production"].params["epochs"] == best + 1
+    assert made["production"].params["schedule_epochs"] == 40
 
 
 def test_neumf_goes_on_from_gmf_and_mlp(spark: SparkSession, folder: Path) -> None:

@@ -33,7 +33,7 @@ def _save(root: Path, epochs: int) -> tuple[nn.Module, Optimizers]:
     history = []
     for epoch in range(epochs):
         history.append((epoch, "train_loss", 1.0 / (epoch + 3)))
-        checkpoints.save(root, network, optimizer, history=history, identity=IDENTITY)
+        checkpoints.save(root, network, optimizer, checkpoints.Progress(history), IDENTITY)
     return network, optimizer
 
 

@@ -54,6 +54,7 @@ def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
+    spec = replace(spec, checkpoint_steps=3)
     with caplog.at_level("INFO", "tastemill.progress"):
         undisturbed = launch(spec, spark, LOCAL)
     assert "embedding_mlp: epoch 3 of 3, train_loss" in caplog.text
@@ -63,7 +64,7 @@ def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been
         spec,
         checkpoint_dir=str(tmp_path / "again"),
         artifact_dir=str(tmp_path / "again"),
-        faults=("kill:rank=1:epoch=1:step=1:attempt=0",),
+        faults=("kill:rank=1:epoch=1:step=4:attempt=0",),
     )
     resumed = launch(again, spark, replace(LOCAL, retries=1))
     assert "rank 1 ended without a word" in caplog.text
@@ -74,6 +75,26 @@ def test_a_killed_rank_is_named_and_the_next_attempt_ends_as_if_nothing_had_been
     weights = [(Path(s.artifact_dir) / "model.safetensors").read_bytes() for s in (spec, again)]
     assert weights[0] == weights[1]
     load_network(resumed.artifact)
+
+
+@pytest.mark.slow
+def test_in_a_barrier_stage_a_killed_rank_0_is_named_and_tried_again(
+    spark: SparkSession, spec: TrainSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed = replace(spec, faults=("kill:rank=0:epoch=1:at=epoch_end:attempt=0",))
+    resumed = launch(killed, spark, replace(BARRIER, retries=1))
+    assert "rank 0 ended without a word" in caplog.text
+    assert resumed.epochs == 3
+
+
+@pytest.mark.slow
+def test_a_rank_that_stands_still_ends_the_training(spark: SparkSession, spec: TrainSpec) -> None:
+    """The others wait for timeout_s; then the launcher ends them all."""
+    stopped = replace(spec, faults=("stop:rank=1:epoch=1:step=1",))
+    began = time.monotonic()
+    with pytest.raises(TrainingError, match=r"\Arank 1 ended without a word: killed, stopped"):
+        launch(stopped, spark, replace(LOCAL, timeout_s=5))
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.slow

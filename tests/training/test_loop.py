@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 from tastemill.deep.registry import load_network
 from tastemill.errors import TrainingError
+from tastemill.training import checkpoint as checkpoints
 from tastemill.training.loop import train
 from tastemill.training.spec import FeedSpec, TrainResult, TrainSpec
 from tastemill.training.worker import Status, StoppedError, read_statuses, train_and_report
@@ -97,12 +98,20 @@ def test_the_same_training_twice_is_equal_to_the_bit(spec: TrainSpec) -> None:
     _assert_same_weights(one, two)
 
 
-@pytest.mark.parametrize("where", ["at=epoch_end", "step=2"])
-def test_resumed_equals_undisturbed_to_the_bit(spec: TrainSpec, where: str) -> None:
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("where", ["at=epoch_end", "step=2", "step=5"])
+def test_resumed_equals_undisturbed_to_the_bit(spec: TrainSpec, where: str, steps: int) -> None:
+    spec = replace(spec, checkpoint_steps=steps)
     whole, broken = _elsewhere(spec, "whole"), _elsewhere(spec, "broken")
     undisturbed = train(whole)
     with pytest.raises(TrainingError, match="injected fault"):
         train(replace(broken, faults=(f"raise:epoch=1:{where}",)))
+    newest = {"at=epoch_end": "", "step=2": "-step-000000002", "step=5": "-step-000000004"}
+    left = checkpoints.latest(Path(broken.checkpoint_dir))
+    assert left is not None
+    assert left.folder.name == (
+        f"epoch-00001{newest[where]}" if steps or where == "at=epoch_end" else "epoch-00000"
+    )
     resumed = train(broken)
     for metric in ("train_loss", "valid_loss"):
         assert _values(resumed, metric) == _values(undisturbed, metric)
@@ -130,6 +139,25 @@ def test_a_checkpoint_of_another_architecture(spec: TrainSpec) -> None:
     other = json.dumps({**PARAMS, "embedding_dim": 4})
     with pytest.raises(TrainingError, match=r"expected: params.embedding_dim = 4"):
         train(replace(spec, params=other))
+
+
+def test_a_first_epoch_under_way_is_gone_on_with(spec: TrainSpec) -> None:
+    spec = replace(spec, checkpoint_steps=3, epochs=1)
+    whole, broken = _elsewhere(spec, "whole"), _elsewhere(spec, "broken")
+    undisturbed = train(whole)
+    with pytest.raises(TrainingError, match="injected fault"):
+        train(replace(broken, faults=("raise:epoch=0:step=4",)))
+    # Steps before the checkpoint aren't taken again.
+    resumed = train(replace(broken, faults=("raise:epoch=0:step=2",)))
+    assert _values(resumed, "train_loss") == _values(undisturbed, "train_loss")
+    _assert_same_weights(whole, broken)
+
+
+def test_weights_that_are_no_numbers_never_reach_a_checkpoint(spec: TrainSpec) -> None:
+    wild = replace(spec, learning_rate=math.inf, batch_size=1000)  # one step, told before it moves
+    with pytest.raises(TrainingError, match=r"became NaN or infinite in epoch 0, rank 0"):
+        train(wild)
+    assert checkpoints.latest(Path(spec.checkpoint_dir)) is None
 
 
 def test_a_loss_that_is_no_number_names_epoch_and_step(spec: TrainSpec) -> None:
@@ -164,6 +192,15 @@ def test_with_a_schedule_it_cannot_be_made_longer(spec: TrainSpec) -> None:
     train(falling)
     with pytest.raises(TrainingError, match="expected: epochs = 4"):
         train(replace(falling, epochs=4))
+
+
+def test_a_schedule_laid_over_more_epochs_is_that_of_a_longer_training(spec: TrainSpec) -> None:
+    falling = replace(spec, decay="cosine", warmup=0.1, epochs=4)
+    long, short = _elsewhere(falling, "long"), _elsewhere(falling, "short", epochs=2)
+    expected = _values(train(long), "train_loss")[:2]
+    assert _values(train(short), "train_loss") != expected
+    cut = _elsewhere(falling, "cut", epochs=2, schedule_epochs=4)
+    assert _values(train(cut), "train_loss") == expected
 
 
 def test_rows_of_weight_zero_teach_nothing(spec: TrainSpec, rating_feed: FeedSpec) -> None:

@@ -1,5 +1,6 @@
 """Examples to feed: what is refused, what is written, what is written again."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def test_a_feed_holds_the_rows_in_row_groups_for_every_process(
         for u, i, label in zip(batch["user_idx"], batch["item_idx"], batch["label"], strict=True)
     ]
     assert sorted(found) == sorted((u, i, label) for _, u, i, label, *_ in ROWS)
+
+
+def test_a_write_that_fails_leaves_nothing(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_write_manifest", full)
+        with pytest.raises(OSError, match="No space left"):
+            _write(_examples(spark), tmp_path / "feeds" / "k")
+    assert not [*(tmp_path / "feeds").iterdir()]
+    assert _write(_examples(spark), tmp_path / "feeds" / "k").rows == 20
 
 
 @pytest.mark.parametrize("name", ["käse und brot", "50% #1", "a%20b"])

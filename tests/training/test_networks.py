@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from tastemill.deep.ids import finish
 from tastemill.deep.objectives import OBJECTIVES, Objective
 from tastemill.deep.registry import NETWORKS, build, load_network, save_network
+from tastemill.retrieval.networks import NetworkScorer
 from tastemill.training.config import FACTORIZING
+from tastemill.training.config import SEQUENCES as SEQUENTIAL
 
 Batch = dict[str, Tensor]
 USERS, ITEMS, ROWS, LENGTH = 6, 9, 10, 7
@@ -166,6 +169,25 @@ def test_who_came_up_after_training_is_unknown_and_no_error(kind: str) -> None:
                 known = [item for item in items if item < ITEMS]
                 kept[row, : len(known)] = torch.tensor(known)
             torch.testing.assert_close(network(first), network({**first, "history": kept}))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "sasrec", "hstu", "embedding_mlp"])
+def test_lists_leave_out_what_is_known_by_nothing(kind: str, tmp_path: Path) -> None:
+    """An item that came up after training has a profile for some networks, for others nothing."""
+    network, batch = trained(kind, steps=3)[0].eval(), batch_of()
+    save_network(tmp_path, kind, network)
+    vectors = np.ones((ITEMS + 2, 2), dtype=np.float32)
+    fallback = np.zeros(ITEMS + 2, dtype=np.float32)
+    columns = ("history",) if kind in SEQUENTIAL else ("user_idx", "user_vector")
+    scorer = NetworkScorer(str(tmp_path), vectors, fallback, columns=columns)
+    told = {name: batch[name].numpy() for name in columns}
+    some = np.array([1, ITEMS, ITEMS + 1])
+    for each, items in ((scorer, np.arange(ITEMS + 2)), (scorer.of_items(some), some)):
+        barred = np.isneginf(each.score(told))
+        assert barred[:, items >= ITEMS].all() == (kind != "embedding_mlp")
+        assert not barred[:, items < ITEMS].any()
+    if kind in SEQUENTIAL:
+        assert not network.items.weight[ITEMS].any()
 
 
 @pytest.mark.parametrize("kind", PARAMS)

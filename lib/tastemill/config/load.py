@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Self, get_args
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from tastemill.collaborative.als import AlsConfig
 from tastemill.collaborative.baselines import BaselinesConfig
@@ -58,6 +58,18 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     registry: RegistryConfig = RegistryConfig()
     maintain: MaintainConfig = MaintainConfig()
+
+    @model_validator(mode="after")
+    def _labels_suit(self) -> Self:
+        own = {f"by_model.{kind}.": values for kind, values in self.deep.by_model.items()}
+        asked = {"": self.deep.objective} | {k: v.get("objective") for k, v in own.items()}
+        for place, objective in asked.items():
+            if self.dataset.task == "rating" and objective == "bce":
+                raise ValueError(
+                    f"deep.{place}objective: bce learns from labels of 0 and 1, not from stars; "
+                    "leave it at auto, or set dataset.task to implicit"
+                )
+        return self
 
     @property
     def builds_features(self) -> bool:
@@ -155,6 +167,8 @@ def _dataset_layer(request: Request) -> Layer:
 
 def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:
     problem = error.errors()[0]
+    if not problem["loc"]:
+        return UsageError("settings that don't go together", found=problem["msg"])
     key = ".".join(str(part) for part in problem["loc"])
     setter = next((k for k in _prefixes(key) if k in origins), "")
     origin = place_of(origins[setter], setter) if setter else "the defaults"

@@ -22,7 +22,7 @@ class EmbeddingMLPConfig:
         embedding_dim: Length of each id's embedding.
         hidden: Widths of the hidden layers; the output layer comes after them.
         id_dropout: Share of ids replaced by unknown in training, each side by itself.
-        output_bias: First value of the output's bias: mean label (mse) or its log-odds (bce).
+        output_bias: First value of the output's bias, such as the mean label (mse).
         sparse: Whether the tables of ids have sparse gradients.
     """
 

@@ -73,6 +73,8 @@ class SequenceNetwork(nn.Module):
         self.positions = nn.Embedding(config.max_length, dim)
         for table in (self.items, self.positions):
             nn.init.normal_(table.weight, std=STD)
+        with torch.no_grad():  # never trained: nothing, rather than something at random
+            self.items.weight[config.num_items] = 0.0
         block = BLOCKS[config.block]
         parts = (config.num_heads, config.dropout, config.max_length)
         self.blocks = nn.ModuleList(block(dim, *parts) for _ in range(config.num_blocks))

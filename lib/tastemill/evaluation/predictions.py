@@ -5,9 +5,18 @@ from pyspark.sql import functions as F
 
 from tastemill.models import Model
 
-# Networks whose scores are stars or log-odds; those of others only have an order.
+FACTORS = ("bias", "als_explicit")
 NETWORKS = ("embedding_mlp", "gmf", "mlp", "neumf")
-RATING_KINDS = ("bias", "als_explicit", *NETWORKS)
+# What scores are: stars, or log-odds; of networks with other objectives they only have an order.
+STARS, LOG_ODDS = ("auto", "mse"), ("auto", "bce", "sampled_bce")
+
+
+def predicts(model: Model, task: str) -> bool:
+    """Whether a model's scores are what the labels of a task are."""
+    if model.kind in FACTORS:
+        return task == "rating"
+    objective = model.params.get("objective", "auto")
+    return model.kind in NETWORKS and objective in (STARS if task == "rating" else LOG_ODDS)
 
 
 def predict(

@@ -81,14 +81,16 @@ def _ndcg(told: Told) -> float:
 def _give(client: Any, name: str, alias: str, version: str | None) -> None:  # noqa: ANN401
     """An alias names one version, or none: a model without a network may be the champion."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode  # noqa: PLC0415
 
     if version is not None:
         client.set_registered_model_alias(name, alias, version)
         return
     try:
         client.delete_registered_model_alias(name, alias)
-    except MlflowException:
-        return  # nothing is registered yet
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):  # nothing is registered yet
+            raise
 
 
 def has_network(model: Model) -> bool:

@@ -1,6 +1,6 @@
 """Trained networks as scorers: loaded once per Python worker, from the folder they lie in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from tastemill.training.spec import GAPS
 
 # By `known`: null for users of whom a network of ids learned nothing.
 BY_PROFILE, BY_HISTORY, BY_ID = ("user_idx", "user_vector"), ("history",), ("user_idx", "known")
-BLOCK_ROWS = 1024  # users or items whose vectors are made at once
+BLOCK_ROWS = 1024  # users, items or pairs that a network is given at once
 PAIR_COLUMNS = ("user_idx", "item_idx", "user_vector", "item_vector")
 
 
@@ -59,8 +59,11 @@ class NetworkScorer:
             "item_idx": torch.from_numpy(self.items),
             "item_vector": torch.from_numpy(self.item_vectors),
         }
-        scores = network(self.artifact).score_all(users, items)
-        known: FloatArray = scores.numpy()
+        loaded = network(self.artifact)
+        known: FloatArray = loaded.score_all(users, items).numpy()
+        # What it learned by its number alone is unknown to it where that came up after training.
+        if "item_vector" not in loaded.inputs:
+            known[:, self.items >= loaded.config.num_items] = -np.inf
         known[missing] = self.fallback
         return known
 
@@ -91,13 +94,12 @@ def predict_pairs(
     schema = pairs.schema.simpleString()[len("struct<") : -1] + ",prediction:double"
 
     def predicted(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-        for batch in batches:
-            if batch.num_rows:
-                inputs = {name: as_tensor(batch[name], name) for name in columns}
-                with torch.no_grad():
-                    scores = network(artifact)(inputs).numpy().astype(np.float64)
-                names = [*batch.schema.names, "prediction"]
-                yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(scores)], names=names)
+        for batch in _blocks(batches):
+            with torch.no_grad():
+                scores = network(artifact)(_inputs(batch, columns))[: batch.num_rows]
+            made = pa.array(scores.numpy().astype(np.float64))
+            names = [*batch.schema.names, "prediction"]
+            yield pa.RecordBatch.from_arrays([*batch.columns, made], names=names)
 
     # mapInArrow: a network has no native Spark function, and Arrow buffers reach it without a copy.
     return pairs.mapInArrow(predicted, schema)
@@ -113,24 +115,34 @@ def vectors_of(rows: DataFrame, artifact: str, side: Literal["user", "item"]) ->
     """
 
     def made(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-        for batch in batches:
-            for start in range(0, batch.num_rows, BLOCK_ROWS):
-                yield block(batch.slice(start, BLOCK_ROWS))
-
-    def block(batch: pa.RecordBatch) -> pa.RecordBatch:
-        loaded = network(artifact)
-        # Blocks of one size (the last row repeats): BLAS picks its kernel by it, and a vector must
-        # not depend, to the last bit, on who shares the block.
-        places = torch.arange(BLOCK_ROWS).clamp(max=batch.num_rows - 1)
-        inputs = {name: as_tensor(batch[name], name)[places] for name in batch.schema.names}
-        with torch.no_grad():
-            vectors = (loaded.user_vectors if side == "user" else loaded.item_vectors)(inputs)
-        found = vectors[: batch.num_rows].numpy()
-        lists = as_lists(found, np.ones(found.shape, dtype=bool))
-        return pa.RecordBatch.from_arrays([batch[f"{side}_idx"], lists], names=["idx", "vector"])
+        for batch in _blocks(batches):
+            loaded = network(artifact)
+            vectors_of_side = loaded.user_vectors if side == "user" else loaded.item_vectors
+            with torch.no_grad():
+                vectors = vectors_of_side(_inputs(batch, batch.schema.names))
+            found = vectors[: batch.num_rows].numpy()
+            lists = as_lists(found, np.ones(found.shape, dtype=bool))
+            yield pa.RecordBatch.from_arrays([batch[f"{side}_idx"], lists], names=["idx", "vector"])
 
     # mapInArrow: as above.
     return rows.mapInArrow(made, "idx int, vector array<float>")
+
+
+def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows in blocks of BLOCK_ROWS at most."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, BLOCK_ROWS):
+            yield batch.slice(start, BLOCK_ROWS)
+
+
+def _inputs(block: pa.RecordBatch, columns: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Tensors of BLOCK_ROWS rows, the block's last one repeated.
+
+    BLAS picks its kernel by their number, and what is made of a row must not depend, to the last
+    bit, on who shares the block.
+    """
+    places = torch.arange(BLOCK_ROWS).clamp(max=block.num_rows - 1)
+    return {name: as_tensor(block[name], name)[places] for name in columns}
 
 
 def as_tensor(column: pa.Array, name: str) -> torch.Tensor:

@@ -1,9 +1,10 @@
-"""Checkpoints: one folder per epoch, whole or not there, never pickled.
+"""Checkpoints: a folder each, whole or not there, never pickled.
 
-`epoch-00003/` holds the weights and the optimizer's tensors (safetensors) and a state.json with
-their hashes, which carries its own. It is written beside its place, synced and renamed; reading
-goes from the newest back and takes the first that is whole. Random numbers need no place in it:
-each epoch seeds them anew from (seed, epoch, rank).
+`epoch-00003/`, or `epoch-00003-step-000500/` of an epoch under way, holds the weights and the
+optimizer's tensors (safetensors) and a state.json with their hashes, which carries its own. It is
+written beside its place, synced and renamed; reading goes from the newest back and takes the first
+that is whole. Random numbers need no place in it: they are seeded anew after each checkpoint, from
+(seed, epoch, rank, step).
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,56 @@ WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "sta
 
 
 @dataclass(frozen=True)
+class Begun:
+    """An epoch under way.
+
+    Attributes:
+        epoch: Its number, from 0.
+        step: Steps done.
+        totals: Loss sum and weight sum of these, over all ranks.
+    """
+
+    epoch: int
+    step: int
+    totals: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        history: Metrics of all whole epochs so far.
+        begun: The epoch after these, where a part of it is done.
+        best: An epoch whose checkpoint is kept however old it is.
+    """
+
+    history: History
+    begun: Begun | None = None
+    best: int | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch, whole or begun."""
+        return self.begun.epoch if self.begun else self.history[-1][0]
+
+    @property
+    def step(self) -> int:
+        """Steps done of an epoch that isn't whole; else 0."""
+        return self.begun.step if self.begun else 0
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A whole checkpoint on disk.
 
     Attributes:
         folder: Its folder.
-        epoch: The last epoch it holds, from 0.
-        history: Metrics of all epochs so far.
+        epoch: The last epoch it holds, from 0, whole or begun.
+        history: Metrics of all whole epochs so far.
         identity: `TrainSpec.identity` of the training that wrote it.
         groups: Each optimizer's parameter groups.
+        begun: How far the last epoch is, or none where it is whole.
     """
 
     folder: Path
@@ -43,6 +85,7 @@ class Checkpoint:
     history: History
     identity: dict[str, Any]
     groups: list[list[dict[str, Any]]]
+    begun: Begun | None
 
     def restore(self, network: nn.Module, optimizer: Optimizers) -> None:
         """Put weights and optimizer state back."""
@@ -58,23 +101,19 @@ def save(
     root: Path,
     network: nn.Module,
     optimizer: Optimizers,
-    *,
-    history: History,
+    progress: Progress,
     identity: Mapping[str, Any],
-    best: int | None = None,
 ) -> None:
-    """Write the checkpoint of the history's last epoch; the oldest beyond `KEEP` go.
+    """Write a checkpoint; the oldest beyond `KEEP` go.
 
     Args:
         root: Of all checkpoints of a training.
         network: Its weights.
         optimizer: Its state.
-        history: Metrics of all epochs so far.
+        progress: How far the training is.
         identity: `TrainSpec.identity`.
-        best: An epoch that is kept however old it is.
     """
-    epoch = history[-1][0]
-    place = root / _name(epoch)
+    place = root / _name(progress.epoch, progress.step)
     part = root / f".{place.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -82,8 +121,9 @@ def save(
     _write_tensors(part / WEIGHTS, network.state_dict())
     _write_tensors(part / OPTIMIZER, tensors)
     content = {
-        "epoch": epoch,
-        "history": history,
+        "epoch": progress.epoch,
+        "begun": asdict(progress.begun) if progress.begun else None,
+        "history": progress.history,
         "identity": dict(identity),
         "groups": groups,
         "sha256": {name: _sha256(part / name) for name in (WEIGHTS, OPTIMIZER)},
@@ -93,14 +133,14 @@ def save(
     shutil.rmtree(place, ignore_errors=True)
     part.rename(place)
     _name_latest(root, place)
-    for old in sorted(root.glob("epoch-*"))[:-KEEP]:
-        if best is None or old.name != _name(best):
+    for old in _newest_first(root)[KEEP:]:
+        if progress.best is None or old.name != _name(progress.best):
             shutil.rmtree(old)
 
 
 def latest(root: Path) -> Checkpoint | None:
     """The newest whole checkpoint; torn ones are passed over."""
-    for folder in sorted(root.glob("epoch-*"), reverse=True):
+    for folder in _newest_first(root):
         if checkpoint := _read(folder):
             return checkpoint
     return None
@@ -140,8 +180,13 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
         )
 
 
-def _name(epoch: int) -> str:
-    return f"epoch-{epoch:05d}"
+def _name(epoch: int, step: int = 0) -> str:
+    return f"epoch-{epoch:05d}" + (f"-step-{step:09d}" if step else "")
+
+
+def _newest_first(root: Path) -> list[Path]:
+    """An epoch's own folder comes after those of its steps, and they after the epoch before."""
+    return sorted(root.glob("epoch-*"), key=lambda place: f"{place.name}-whole", reverse=True)
 
 
 def _read(folder: Path) -> Checkpoint | None:
@@ -156,7 +201,12 @@ def _read(folder: Path) -> Checkpoint | None:
     if not whole:
         return None
     history = [(int(e), str(m), float(v)) for e, m, v in content["history"]]
-    return Checkpoint(folder, content["epoch"], history, content["identity"], content["groups"])
+    begun = content.get("begun")
+    if begun is not None:
+        begun = Begun(begun["epoch"], begun["step"], (begun["totals"][0], begun["totals"][1]))
+    return Checkpoint(
+        folder, content["epoch"], history, content["identity"], content["groups"], begun
+    )
 
 
 def _name_latest(root: Path, place: Path) -> None:

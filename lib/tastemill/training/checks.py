@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
@@ -65,6 +66,23 @@ def _refuse_unfit(feed: FeedSpec, config: object) -> None:
             )
 
 
+def check_weights(network: nn.Module, place: Mapping[str, int]) -> None:
+    """Refuse weights that are no numbers, before a checkpoint holds them.
+
+    A step's loss is told before it moves them, and the next one may be the next start's first.
+    """
+    for name, weight in network.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise TrainingError(
+                f"{name} became NaN or infinite in {_words(place)}",
+                fix="lower the learning rate, or set deep.max_norm",
+            )
+
+
+def _words(place: Mapping[str, int]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in place.items())
+
+
 def no_number(value: float, batch: Batch, folder: Path, place: Mapping[str, int]) -> TrainingError:
     """What stops a training whose loss became NaN or infinite; the rows are kept beside it.
 
@@ -78,7 +96,7 @@ def no_number(value: float, batch: Batch, folder: Path, place: Mapping[str, int]
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: values.cpu().contiguous() for name, values in batch.items()}, rows)
     return TrainingError(
-        f"the loss became {value} in {', '.join(f'{k} {v}' for k, v in place.items())}",
+        f"the loss became {value} in {_words(place)}",
         found=f"the rows are in {rows}",
         fix="lower the learning rate, or look for extreme labels, weights and vectors",
     )

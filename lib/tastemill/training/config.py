@@ -94,6 +94,12 @@ class DeepConfig(Section):
     decay: Literal["none", "cosine"] = Field(
         "none", description="Whether the learning rate falls to 0 afterwards, as a cosine does."
     )
+    schedule_epochs: int = Field(
+        0,
+        ge=0,
+        description="Epochs that warmup and decay are laid over; 0: as many as are trained. "
+        "Production takes its backtest's, where it ends sooner.",
+    )
     max_norm: float = Field(0.0, ge=0, description="Longer gradients are shortened; 0 for none.")
     accumulate: int = Field(
         1, ge=1, description="Parts of a step's rows, one after another, where memory is short."
@@ -118,6 +124,11 @@ class DeepConfig(Section):
         False,
         description="Compile each step (torch.compile), for long trainings on GPUs. On two cores "
         "it takes half a minute and more, and only gmf was faster then (a quarter).",
+    )
+    checkpoint_steps: int = Field(
+        0,
+        ge=0,
+        description="Steps between checkpoints, where epochs take hours; 0: only at their ends.",
     )
     retries: int = Field(1, ge=0, description="Launches after a failed one, from its checkpoint.")
     timeout_seconds: int = Field(300, ge=1, description="How long a process waits for others.")
@@ -171,6 +182,14 @@ class DeepConfig(Section):
             raise ValueError(f"deep_mf learns by {' or '.join(DRAWING)}: leave it at auto")
         if self.objective != "auto" and (self.is_sequence or self.model == "two_tower"):
             raise ValueError(f"{self.model} has an objective of its own: leave it at auto")
+        if self.model == "two_tower" and self.accumulate > 1:
+            raise ValueError("parts of a step would hold its items against fewer others: leave out")
+        return self
+
+    @model_validator(mode="after")
+    def _heads_are_even(self) -> Self:
+        if self.is_sequence and self.embedding_dim % self.num_heads:
+            raise ValueError(f"embedding_dim, {self.embedding_dim}, is no multiple of num_heads")
         return self
 
     @model_validator(mode="after")

@@ -138,8 +138,10 @@ def _run(spark: SparkSession, spec: TrainSpec, config: LaunchConfig) -> TrainRes
         raise SetupError(
             f"no training process began within {config.timeout_s} s",
             expected=f"{config.num_processes} free task slots",
-            found="slots that other jobs hold, or executors that don't answer",
-            fix="wait for those jobs, raise deep.timeout_seconds, or set deep.local_mode",
+            found="slots that other jobs hold, executors that don't answer, or processes whose "
+            "checkpoint_dir isn't the driver's",
+            fix="wait for those jobs, raise deep.timeout_seconds, set deep.local_mode, or put the "
+            "artifacts where all machines see them (run.artifacts)",
         ) from crash
     statuses = read_statuses(Path(spec.status_dir))
     missing = sorted(set(range(config.num_processes)) - set(statuses))
@@ -171,7 +173,8 @@ def _failure(
     return TrainingError(
         "no training process left a word" if missing else "training failed after every rank ended",
         found=str(crash),
-        fix="look at the processes' output above; tastemill must be installed where they run",
+        fix="look at the processes' output above; tastemill must be installed where they run, and "
+        "checkpoint_dir be on a file system that they share with the driver",
     )
 
 

@@ -3,7 +3,8 @@
 The same function runs in one process, under torchrun and under TorchDistributor; rank and world
 size come from the environment. The network, its loss and its optimizer are the same whatever the
 number of ranks: a step takes `batch_size` rows over all of them and divides by their weight. Only
-in_batch_softmax holds a row against fewer others then: those of its own rank.
+in_batch_softmax holds a row against fewer others then: those of its own rank, and of its own part
+where `accumulate` cuts a step.
 """
 
 import json
@@ -22,7 +23,13 @@ from tastemill.deep.registry import build, save_network
 from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
 from tastemill.training.begin import begin_with
-from tastemill.training.checks import check_columns, check_device, check_tables, no_number
+from tastemill.training.checks import (
+    check_columns,
+    check_device,
+    check_tables,
+    check_weights,
+    no_number,
+)
 from tastemill.training.faults import trip
 from tastemill.training.feed import Batch, BatchSource, open_feed, open_measured
 from tastemill.training.groups import Shard
@@ -74,6 +81,7 @@ class _Run:
     valid_feed: BatchSource | None
     ranking: Ranking | None
     history: History
+    begun: checkpoints.Begun | None
 
     @property
     def network(self) -> nn.Module:
@@ -87,17 +95,18 @@ class _Run:
     def epoch(self, epoch: int) -> None:
         """Train on every row once, measure, leave a checkpoint."""
         began = time.perf_counter()
-        _seed(self.spec.seed, epoch, self.ranks.rank)
-        totals, waited = self._learn(epoch)
+        first = self.begun.step if self.begun else 0
+        totals, waited = self._learn(epoch, first)
         seconds = time.perf_counter() - began
-        self.ranks.unite_marks(self.network)
+        self._settle(epoch)
         self._note(epoch, "train", totals)
         if self.valid_feed is not None:
             self._note(epoch, "valid", self._measure(self.valid_feed))
         if self.ranking is not None:
             self._rank(epoch, self.ranking)
-        rate = self.spec.train.rows / seconds
+        rate = self.spec.train.rows * (1 - first / self.train_feed.steps) / seconds
         self.history += [(epoch, SPEED, rate), (epoch, WAITING, waited / seconds)]
+        self.begun = None
         self._save()
         if self.ranks.rank == 0:
             leave_figures(self.spec, self.history)
@@ -123,19 +132,53 @@ class _Run:
             )
         )
 
-    def _learn(self, epoch: int) -> tuple[Tensor, float]:
-        """(loss sum, weight sum) of this rank, and the seconds spent waiting for rows."""
+    def _learn(self, epoch: int, first: int) -> tuple[Tensor, float]:
+        """(loss sum, weight sum) of this rank, and the seconds spent waiting for rows.
+
+        Args:
+            epoch: its number.
+            first: steps that a checkpoint holds: their rows are read and passed over.
+        """
         self.parallel.train()
-        totals, waited = torch.zeros(2, dtype=torch.float64), 0.0
+        totals, waited = self._so_far(), 0.0
+        _seed(self.spec.seed, epoch, self.ranks.rank, first)
         batches = self.train_feed.epoch(epoch)
         for step in range(self.train_feed.steps):
             began = time.perf_counter()
             batch = next(batches)
             waited += time.perf_counter() - began
+            if step < first:
+                continue
+            if self._is_due(step) and step > first:
+                totals = self._pause(epoch, step, totals)
             trip(self.spec.faults, **self._where(epoch), step=step)
             totals += self._step(batch, epoch, step)
         _exhaust(batches)
         return totals, waited
+
+    def _is_due(self, step: int) -> bool:
+        """Whether there is a checkpoint before this step."""
+        every = self.spec.checkpoint_steps
+        return bool(every) and step > 0 and step % every == 0
+
+    def _pause(self, epoch: int, step: int, totals: Tensor) -> Tensor:
+        """Leave a checkpoint within an epoch, and go on as who finds it would."""
+        self._settle(epoch)
+        loss_sum, weight_sum = self.ranks.sum(totals.to(self.ranks.device)).tolist()
+        self.begun = checkpoints.Begun(epoch, step, (loss_sum, weight_sum))
+        self._save()
+        _seed(self.spec.seed, epoch, self.ranks.rank, step)
+        return self._so_far()
+
+    def _so_far(self) -> Tensor:
+        """This rank's part of what an epoch under way has summed up: rank 0 has it all."""
+        begun = self.begun if self.ranks.rank == 0 else None
+        return torch.tensor(begun.totals if begun else (0.0, 0.0), dtype=torch.float64)
+
+    def _settle(self, epoch: int) -> None:
+        """Make sure that the ranks' networks are one, of numbers."""
+        check_weights(self.network, {"epoch": epoch, "rank": self.ranks.rank})
+        self.ranks.unite_marks(self.network)
 
     def _step(self, batch: Batch, epoch: int, step: int) -> Tensor:
         """One step of the optimizer; (loss sum, weight sum) of this rank's rows."""
@@ -170,7 +213,7 @@ class _Run:
 
     def _set_rate(self, step: int) -> None:
         """Follows from the step alone, so that a resumed training goes on with it."""
-        spec, steps = self.spec, self.spec.epochs * self.train_feed.steps
+        spec, steps = self.spec, self.spec.scheduled * self.train_feed.steps
         for group in self.optimizer.groups:
             group["lr"] = learning_rate(
                 spec.learning_rate, step, steps, warmup=spec.warmup, decay=spec.decay
@@ -211,9 +254,8 @@ class _Run:
                 Path(self.spec.checkpoint_dir),
                 self.network,
                 self.optimizer,
-                history=self.history,
-                identity=self.spec.identity(),
-                best=best_epoch(self.history),
+                checkpoints.Progress(self.history, self.begun, best_epoch(self.history)),
+                self.spec.identity(),
             )
 
     def _to_device(self, batch: Batch) -> Batch:
@@ -241,11 +283,12 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
     begin_with(network, spec)
     optimizer = optimizer_of(spec, network, ranks.device)
     history: History = []
+    begun = None
     if found := checkpoints.latest(Path(spec.checkpoint_dir)):
         checkpoints.check_identity(found, spec.identity())
         found.restore(network, optimizer)
-        history = list(found.history)
-    _agree(ranks, len(history))
+        history, begun = list(found.history), found.begun
+    _agree(ranks, (len(history), begun.step if begun else 0))
     shard = Shard(ranks.rank, ranks.world, spec.batch_size, spec.seed, spec.shuffle)
     plain = replace(shard, shuffle=False)
     return _Run(
@@ -258,6 +301,7 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
         valid_feed=open_measured(spec.valid, spec.feed, plain) if spec.valid else None,
         ranking=ranking_of(spec, network, plain),
         history=history,
+        begun=begun,
     )
 
 
@@ -270,7 +314,7 @@ def _parts(batch: Batch, wanted: int) -> list[Batch]:
     return [{name: values[i] for name, values in chunks.items()} for i in range(number)]
 
 
-def _agree(ranks: Ranks, progress: int) -> None:
+def _agree(ranks: Ranks, progress: tuple[int, int]) -> None:
     """All ranks must carry on from the same checkpoint, which they don't where each sees its own.
 
     Raises:
@@ -283,9 +327,10 @@ def _agree(ranks: Ranks, progress: int) -> None:
         )
 
 
-def _seed(seed: int, epoch: int, rank: int) -> None:
-    """Seed torch's generators so that an epoch's numbers depend on nothing before it."""
-    torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank)).generate_state(1)[0]))
+def _seed(seed: int, epoch: int, rank: int, step: int = 0) -> None:
+    """Seed torch's generators so that the numbers from a checkpoint on depend on nothing before."""
+    place = (seed, epoch, rank, step) if step else (seed, epoch, rank)
+    torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
 
 def _exhaust(batches: Iterator[Batch]) -> None:

@@ -87,9 +87,13 @@ def materialize(
         facts = _check(rows, columns)
         part = place.with_name(f".{place.name}.part-{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
-        _write(rows, columns, part, facts["rows"], num_processes)
-        _write_manifest(part, facts, columns, meta)
-        _swap(part, place)
+        try:
+            _write(rows, columns, part, facts["rows"], num_processes)
+            _write_manifest(part, facts, columns, meta)
+            _swap(part, place)
+        except BaseException:  # a disk that is full has no room for what will never be read
+            shutil.rmtree(part, ignore_errors=True)
+            raise
         spec = read_feed(place)
         assert spec is not None
     _register(examples.sparkSession, spec)

@@ -109,13 +109,21 @@ class TrainSpec:
         begin: What users or items begin with, an index and a vector or a history in each feed.
         parts: Folders of trained networks, each in one named by its model, which it begins with.
         objective: A key of `tastemill.deep.objectives`.
-        negatives: Items that `sampled_softmax` draws at each step.
+        negatives: Items drawn, at each step (sampled_softmax) or for each row (sampled_bce, bpr).
+        epochs: Passes over the rows.
         batch_size: Rows of one step over all ranks together.
+        learning_rate: Of Adam, at its highest.
+        weight_decay: Of Adam.
+        seed: Of weights, dropout, order and what is drawn.
+        num_threads: Of each process on a CPU.
+        shuffle: False takes the rows as they lie.
         accumulate: Parts that a rank cuts its rows of a step into, one after another.
         warmup: Share of all steps in which the learning rate rises.
         decay: `cosine` lets it fall to 0 afterwards; else `none`.
+        schedule_epochs: Epochs whose steps these are; 0 for `epochs`.
         max_norm: Longest gradient, longer ones are shortened; 0 for any.
         patience: Epochs without a better one that end a training; 0 for none.
+        checkpoint_steps: Steps between checkpoints within an epoch; 0 for none but at its end.
         timeout_s: How long a rank waits for the others before it gives up.
         feed: `petastorm` or `pyarrow`.
         precision: `float32` or `bfloat16` for products; `auto` is the latter on a GPU.
@@ -145,8 +153,10 @@ class TrainSpec:
     accumulate: int = 1
     warmup: float = 0.0
     decay: str = "none"
+    schedule_epochs: int = 0
     max_norm: float = 0.0
     patience: int = 0
+    checkpoint_steps: int = 0
     seed: int = 1
     num_threads: int = 1
     timeout_s: int = 300
@@ -159,6 +169,11 @@ class TrainSpec:
     status_dir: str = ""
     faults: tuple[str, ...] = ()
 
+    @property
+    def scheduled(self) -> int:
+        """Epochs that warm-up and decay are laid over."""
+        return self.schedule_epochs or self.epochs
+
     def identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to be carried on with.
 
@@ -167,8 +182,10 @@ class TrainSpec:
         """
         values = {name: getattr(self, name) for name in _OF_IDENTITY}
         if self.warmup or self.decay != "none":
-            values["epochs"] = self.epochs
+            values["epochs"] = self.scheduled
         values |= {f"params.{k}": v for k, v in json.loads(self.params).items()}
+        if self.checkpoint_steps:  # random numbers begin anew there
+            values["checkpoint_steps"] = self.checkpoint_steps
         if self.begin:
             values["begin_sha256"] = digest([feed.sha256 for feed in self.begin])
         if self.parts:
