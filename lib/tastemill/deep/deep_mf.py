@@ -94,12 +94,12 @@ class DeepMF(nn.Module):
         return scores
 
     def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Vectors (B, d), whose products with those of items are the scores."""
+        """Vectors (B, d) of user_idx (B,), whose products with those of items are the scores."""
         vectors: Tensor = self.user_tower(batch["user_idx"])
         return vectors / self.config.temperature
 
     def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Vectors (B, d)."""
+        """Vectors (B, d) of item_idx (B,)."""
         vectors: Tensor = self.item_tower(batch["item_idx"])
         return vectors
 
@@ -109,5 +109,10 @@ class DeepMF(nn.Module):
 
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
-        """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""
+        """Scores (B, M) of every user with every item, equal to `forward` pair by pair.
+
+        Args:
+            users: user_idx (B,).
+            items: item_idx (M,).
+        """
         return self.user_vectors(users) @ self.item_vectors(items).T

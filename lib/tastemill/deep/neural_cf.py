@@ -96,13 +96,13 @@ class NeuralCF(nn.Module):
         return torch.stack(parts).sum(dim=0)
 
     def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Of GMF alone: vectors (B, d + 1), whose products with those of items are the scores."""
+        """Of GMF alone: vectors (B, d + 1) of user_idx (B,); times those of items, the scores."""
         users = self.users(self.users.clipped(batch["user_idx"]))
         bias = self.weights.bias.expand(len(users), 1)
         return torch.cat((users * self.weights.weight, bias), dim=1)
 
     def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Of GMF alone: vectors (B, d + 1)."""
+        """Of GMF alone: vectors (B, d + 1) of item_idx (B,)."""
         items = self.items(self.items.clipped(batch["item_idx"]))
         return torch.cat((items, items.new_ones(len(items), 1)), dim=1)
 

@@ -110,6 +110,9 @@ class SequenceNetwork(nn.Module):
         """Vectors (B, d): the state after each whole history; of an empty one, after nothing.
 
         Items that came up after training are passed over.
+
+        Args:
+            batch: history (B, L) int64, padded at the end.
         """
         history = batch["history"]
         strange = (history >= self.config.num_items).to(torch.uint8)
@@ -132,7 +135,12 @@ class SequenceNetwork(nn.Module):
 
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
-        """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""
+        """Scores (B, M) of every user with every item, equal to `forward` pair by pair.
+
+        Args:
+            users: history (B, L).
+            items: item_idx (M,).
+        """
         return self.user_vectors(users) @ self.item_vectors(items).T
 
     def scaled(self, states: Tensor) -> Tensor:

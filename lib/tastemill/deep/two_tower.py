@@ -90,12 +90,16 @@ class TwoTower(nn.Module):
         return (self.user_vectors(batch) * self.item_vectors(batch)).sum(dim=1)
 
     def user_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Vectors (B, d), whose products with those of items are the scores."""
+        """Vectors (B, d), whose products with those of items are the scores.
+
+        Args:
+            batch: user_idx (B,) and user_vector (B, Pu).
+        """
         vectors: Tensor = self.user_tower(batch["user_idx"], batch["user_vector"])
         return vectors / self.config.temperature
 
     def item_vectors(self, batch: dict[str, Tensor]) -> Tensor:
-        """Vectors (B, d)."""
+        """Vectors (B, d) of item_idx (B,) and item_vector (B, Pi)."""
         vectors: Tensor = self.item_tower(batch["item_idx"], batch["item_vector"])
         return vectors
 
@@ -105,5 +109,10 @@ class TwoTower(nn.Module):
 
     @torch.no_grad()
     def score_all(self, users: dict[str, Tensor], items: dict[str, Tensor]) -> Tensor:
-        """Scores (B, M) of every user with every item, equal to `forward` pair by pair."""
+        """Scores (B, M) of every user with every item, equal to `forward` pair by pair.
+
+        Args:
+            users: user_idx (B,) and user_vector (B, Pu).
+            items: item_idx (M,) and item_vector (M, Pi).
+        """
         return self.user_vectors(users) @ self.item_vectors(items).T
