@@ -87,6 +87,7 @@ def test_what_is_wrong_with_one_is_named(wrong: str, named: str) -> None:
         (("deep.objective=bce",), "deep.objective: bce learns from labels of 0 and 1"),
         (("deep.by_model.dcn.objective=bce",), "deep.by_model.dcn.objective: bce learns"),
         (("deep.model=hstu", "deep.num_heads=3"), "embedding_dim, 32, is no multiple"),
+        (("deep.epochs=5", "deep.schedule_epochs=4"), "ends before epochs does"),
         (("deep.model=two_tower", "deep.accumulate=2"), "against fewer others"),
         (("deep.model=dcn",), "name it under ranker.models"),
         (("deep.model=neumf", "deep.pretrained=true", "deep.init_from=als"), "not with both"),

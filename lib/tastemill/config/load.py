@@ -167,8 +167,9 @@ def _dataset_layer(request: Request) -> Layer:
 
 def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:
     problem = error.errors()[0]
+    words = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
-        return UsageError("settings that don't go together", found=problem["msg"])
+        return UsageError("settings that don't go together", found=words)
     key = ".".join(str(part) for part in problem["loc"])
     setter = next((k for k in _prefixes(key) if k in origins), "")
     origin = place_of(origins[setter], setter) if setter else "the defaults"
@@ -182,7 +183,7 @@ def _explained(error: ValidationError, origins: dict[str, str]) -> UsageError:
         )
     return UsageError(
         f"{key} in {origin} is not usable",
-        expected=problem["msg"],
+        expected=words,
         found=repr(problem.get("input")),
         fix=f"correct it there, or with --set {key}=…",
     )

@@ -187,6 +187,12 @@ class DeepConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _schedule_is_long_enough(self) -> Self:
+        if 0 < self.schedule_epochs < self.epochs:
+            raise ValueError("schedule_epochs ends before epochs does, when nothing is learned")
+        return self
+
+    @model_validator(mode="after")
     def _heads_are_even(self) -> Self:
         if self.is_sequence and self.embedding_dim % self.num_heads:
             raise ValueError(f"embedding_dim, {self.embedding_dim}, is no multiple of num_heads")
