@@ -88,6 +88,7 @@ def test_in_a_barrier_stage_a_killed_rank_0_is_named_and_tried_again(
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_rank_that_stands_still_ends_the_training(spark: SparkSession, spec: TrainSpec) -> None:
     """The others wait for timeout_s; then the launcher ends them all."""
     stopped = replace(spec, faults=("stop:rank=1:epoch=1:step=1",))
