@@ -140,7 +140,7 @@ class _Run:
             first: steps that a checkpoint holds: their rows are read and passed over.
         """
         self.parallel.train()
-        totals, waited = self._so_far(), 0.0
+        totals, waited, every = self._so_far(), 0.0, self.spec.checkpoint_steps
         _seed(self.spec.seed, epoch, self.ranks.rank, first)
         batches = self.train_feed.epoch(epoch)
         for step in range(self.train_feed.steps):
@@ -149,17 +149,12 @@ class _Run:
             waited += time.perf_counter() - began
             if step < first:
                 continue
-            if self._is_due(step) and step > first:
+            if every and step > first and step % every == 0:
                 totals = self._pause(epoch, step, totals)
             trip(self.spec.faults, **self._where(epoch), step=step)
             totals += self._step(batch, epoch, step)
         _exhaust(batches)
         return totals, waited
-
-    def _is_due(self, step: int) -> bool:
-        """Whether there is a checkpoint before this step."""
-        every = self.spec.checkpoint_steps
-        return bool(every) and step > 0 and step % every == 0
 
     def _pause(self, epoch: int, step: int, totals: Tensor) -> Tensor:
         """Leave a checkpoint within an epoch, and go on as who finds it would."""
