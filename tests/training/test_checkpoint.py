@@ -43,7 +43,7 @@ def test_weights_optimizer_and_history_come_back_to_the_bit(tmp_path: Path) -> N
     found = checkpoints.latest(tmp_path)
     assert found is not None
     found.restore(other, other_optimizer)
-    assert (found.epoch, found.history[-1]) == (1, (1, "train_loss", 1.0 / 4))
+    assert (found.progress.epoch, found.progress.history[-1]) == (1, (1, "train_loss", 1.0 / 4))
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, two)
     tensors, others = optimizer.state()[0], other_optimizer.state()[0]
@@ -79,7 +79,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: str
         path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
     found = checkpoints.latest(tmp_path)
     assert found is not None
-    assert found.epoch == 1
+    assert found.progress.epoch == 1
 
 
 def test_what_a_killed_writer_leaves_is_no_checkpoint(tmp_path: Path) -> None:

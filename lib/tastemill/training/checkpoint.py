@@ -73,19 +73,15 @@ class Checkpoint:
 
     Attributes:
         folder: Its folder.
-        epoch: The last epoch it holds, from 0, whole or begun.
-        history: Metrics of all whole epochs so far.
+        progress: How far the training was.
         identity: `TrainSpec.identity` of the training that wrote it.
         groups: Each optimizer's parameter groups.
-        begun: How far the last epoch is, or none where it is whole.
     """
 
     folder: Path
-    epoch: int
-    history: History
+    progress: Progress
     identity: dict[str, Any]
     groups: list[list[dict[str, Any]]]
-    begun: Begun | None
 
     def restore(self, network: nn.Module, optimizer: Optimizers) -> None:
         """Put weights and optimizer state back."""
@@ -121,7 +117,6 @@ def save(
     _write_tensors(part / WEIGHTS, network.state_dict())
     _write_tensors(part / OPTIMIZER, tensors)
     content = {
-        "epoch": progress.epoch,
         "begun": asdict(progress.begun) if progress.begun else None,
         "history": progress.history,
         "identity": dict(identity),
@@ -204,9 +199,8 @@ def _read(folder: Path) -> Checkpoint | None:
     begun = content.get("begun")
     if begun is not None:
         begun = Begun(begun["epoch"], begun["step"], (begun["totals"][0], begun["totals"][1]))
-    return Checkpoint(
-        folder, content["epoch"], history, content["identity"], content["groups"], begun
-    )
+    progress = Progress(history, begun)
+    return Checkpoint(folder, progress, content["identity"], content["groups"])
 
 
 def _name_latest(root: Path, place: Path) -> None:

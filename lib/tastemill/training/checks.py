@@ -9,6 +9,7 @@ from torch import nn
 
 from tastemill.deep.objectives import Objective
 from tastemill.errors import TrainingError
+from tastemill.training.checkpoint import Progress
 from tastemill.training.feed import Batch
 from tastemill.training.optimizers import sparse_tables
 from tastemill.training.ranks import Ranks
@@ -34,6 +35,16 @@ def check_device(ranks: Ranks, network: nn.Module) -> None:
             "several GPUs can't bring sparse gradients together",
             found="deep.sparse = true",
             fix="train in one process, on CPUs (deep.use_gpu = 'no'), or without deep.sparse",
+        )
+
+
+def check_agreement(ranks: Ranks, progress: Progress) -> None:
+    """Refuse to carry on from different checkpoints, as ranks would that see a folder each."""
+    found = (len(progress.history), progress.step)
+    if ranks.first(found) != found:
+        raise TrainingError(
+            f"rank {ranks.rank} finds another checkpoint than rank 0",
+            fix="put checkpoint_dir on a file system that all processes share",
         )
 
 

@@ -70,6 +70,25 @@ def open_measured(spec: FeedSpec, implementation: str, shard: Shard) -> BatchSou
     return open_feed(spec, implementation, replace(shard, world=1))
 
 
+def exhaust(batches: Iterator[Batch]) -> None:
+    """End an epoch whose steps are done: the feed counts its rows then.
+
+    Raises:
+        FeedError: Rows were lost, or the feed has more steps than it announced.
+    """
+    if next(batches, None) is not None:
+        raise FeedError("the feed gave more steps than it announced")
+
+
+def parts_of(batch: Batch, wanted: int) -> list[Batch]:
+    """A batch's rows in so many parts, or fewer; one at least."""
+    if wanted == 1:
+        return [batch]
+    chunks = {name: values.chunk(wanted) for name, values in batch.items()}
+    number = len(next(iter(chunks.values())))
+    return [{name: values[i] for name, values in chunks.items()} for i in range(number)]
+
+
 def refuse_pickles(folder: Path) -> None:
     """Petastorm unpickles what it finds in `_common_metadata`: such folders aren't read."""
     if (folder / "_common_metadata").exists():

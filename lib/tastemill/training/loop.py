@@ -9,7 +9,6 @@ where `accumulate` cuts a step.
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from tastemill.errors import TrainingError
 from tastemill.training import checkpoint as checkpoints
 from tastemill.training.begin import begin_with
 from tastemill.training.checks import (
+    check_agreement,
     check_columns,
     check_device,
     check_tables,
@@ -31,7 +31,14 @@ from tastemill.training.checks import (
     no_number,
 )
 from tastemill.training.faults import trip
-from tastemill.training.feed import Batch, BatchSource, open_feed, open_measured
+from tastemill.training.feed import (
+    Batch,
+    BatchSource,
+    exhaust,
+    open_feed,
+    open_measured,
+    parts_of,
+)
 from tastemill.training.groups import Shard
 from tastemill.training.optimizers import Optimizers, optimizer_of
 from tastemill.training.ranking import HIT, NDCG, Ranking, best_epoch, is_over, ranking_of
@@ -153,7 +160,7 @@ class _Run:
                 totals = self._pause(epoch, step, totals)
             trip(self.spec.faults, **self._where(epoch), step=step)
             totals += self._step(batch, epoch, step)
-        _exhaust(batches)
+        exhaust(batches)
         return totals, waited
 
     def _pause(self, epoch: int, step: int, totals: Tensor) -> Tensor:
@@ -177,15 +184,15 @@ class _Run:
 
     def _step(self, batch: Batch, epoch: int, step: int) -> Tensor:
         """One step of the optimizer; (loss sum, weight sum) of this rank's rows."""
-        batch = self._to_device(batch)
+        batch = self.ranks.moved(batch)
         own = self.objective.weight(batch)
         total = own.clone()
         pending = self.ranks.sum_begun(total)
         self.optimizer.zero_grad()
-        parts, value = _parts(batch, self.spec.accumulate), 0.0
+        parts, value = parts_of(batch, self.spec.accumulate), 0.0
         for place, part in enumerate(parts):
             with self.ranks.alone(self.parallel, wanted=place + 1 < len(parts)):
-                with self._precision():
+                with self.ranks.autocast(self.spec.precision):
                     loss: Tensor = self.parallel(part)
                 value += float(loss.detach())
                 if not np.isfinite(value):
@@ -201,11 +208,6 @@ class _Run:
         self.optimizer.step()
         return torch.tensor([value, float(own)], dtype=torch.float64)
 
-    def _precision(self) -> torch.autocast:
-        device, asked = self.ranks.device.type, self.spec.precision
-        wanted = asked == "bfloat16" or (asked == "auto" and device == "cuda")
-        return torch.autocast(device, torch.bfloat16, enabled=wanted)
-
     def _set_rate(self, step: int) -> None:
         """Follows from the step alone, so that a resumed training goes on with it."""
         spec, steps = self.spec, self.spec.scheduled * self.train_feed.steps
@@ -220,8 +222,8 @@ class _Run:
         self.objective.eval()
         totals = torch.zeros(2, dtype=torch.float64)
         for batch in feed.epoch(0):
-            moved = self._to_device(batch)
-            with self._precision():
+            moved = self.ranks.moved(batch)
+            with self.ranks.autocast(self.spec.precision):
                 loss = self.objective(moved)
             totals += torch.stack((loss.float(), self.objective.weight(moved))).cpu()
         return totals
@@ -253,11 +255,6 @@ class _Run:
                 self.spec.identity(),
             )
 
-    def _to_device(self, batch: Batch) -> Batch:
-        if self.ranks.device.type == "cpu":
-            return batch
-        return {k: v.to(self.ranks.device, non_blocking=True) for k, v in batch.items()}
-
     def _where(self, epoch: int) -> dict[str, int]:
         return {"rank": self.ranks.rank, "epoch": epoch, "attempt": self.spec.attempt}
 
@@ -277,13 +274,12 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
         objective.compile()
     begin_with(network, spec)
     optimizer = optimizer_of(spec, network, ranks.device)
-    history: History = []
-    begun = None
+    progress = checkpoints.Progress([])
     if found := checkpoints.latest(Path(spec.checkpoint_dir)):
         checkpoints.check_identity(found, spec.identity())
         found.restore(network, optimizer)
-        history, begun = list(found.history), found.begun
-    _agree(ranks, (len(history), begun.step if begun else 0))
+        progress = found.progress
+    check_agreement(ranks, progress)
     shard = Shard(ranks.rank, ranks.world, spec.batch_size, spec.seed, spec.shuffle)
     plain = replace(shard, shuffle=False)
     return _Run(
@@ -295,40 +291,12 @@ def _start(spec: TrainSpec, ranks: Ranks) -> _Run:
         train_feed=open_feed(spec.train, spec.feed, shard),
         valid_feed=open_measured(spec.valid, spec.feed, plain) if spec.valid else None,
         ranking=ranking_of(spec, network, plain),
-        history=history,
-        begun=begun,
+        history=list(progress.history),
+        begun=progress.begun,
     )
-
-
-def _parts(batch: Batch, wanted: int) -> list[Batch]:
-    """The rows in so many parts, or fewer; one at least."""
-    if wanted == 1:
-        return [batch]
-    chunks = {name: values.chunk(wanted) for name, values in batch.items()}
-    number = len(next(iter(chunks.values())))
-    return [{name: values[i] for name, values in chunks.items()} for i in range(number)]
-
-
-def _agree(ranks: Ranks, progress: tuple[int, int]) -> None:
-    """All ranks must carry on from the same checkpoint, which they don't where each sees its own.
-
-    Raises:
-        TrainingError: This rank found another one than rank 0.
-    """
-    if ranks.first(progress) != progress:
-        raise TrainingError(
-            f"rank {ranks.rank} finds another checkpoint than rank 0",
-            fix="put checkpoint_dir on a file system that all processes share",
-        )
 
 
 def _seed(seed: int, epoch: int, rank: int, step: int = 0) -> None:
     """Seed torch's generators so that the numbers from a checkpoint on depend on nothing before."""
     place = (seed, epoch, rank, step) if step else (seed, epoch, rank)
     torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-
-
-def _exhaust(batches: Iterator[Batch]) -> None:
-    """Ask once more: the feed counts its rows when it ends."""
-    if next(batches, None) is not None:
-        raise TrainingError("the feed gave more steps than it announced")

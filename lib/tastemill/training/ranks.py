@@ -47,6 +47,17 @@ class Ranks:
                 counts = self.sum(marks.to(torch.int32))
                 marks.copy_(counts > 0)
 
+    def moved(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch on this rank's device; copies of pinned memory go on beside the computing."""
+        if self.device.type == "cpu":
+            return batch
+        return {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+
+    def autocast(self, precision: str) -> torch.autocast:
+        """Where products are of `TrainSpec.precision`."""
+        wanted = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
     def wrap(self, network: nn.Module) -> nn.Module:
         """The network whose gradients are averaged over the ranks.
 
