@@ -97,8 +97,7 @@ def _fit(warehouse: Warehouse, cfg: Config, taken: DataFrame) -> job.JobResult:
 
     sources, objective = _sources(cfg), cfg.deep.objective_of(cfg.dataset.task)
     recipe = passes.recipe(warehouse, cfg, cfg.deep.model, cfg.deep.seed, sources)
-    names = (*fit.PARAMS, *(fit.OF_SEQUENCES if cfg.deep.is_sequence else ()))
-    recipe = recipe.with_params(cfg.deep.model_dump(mode="json", include=set(names)))
+    recipe = recipe.with_params(fit.params_of(cfg.deep))
     recipe = recipe.with_params({"rows": _rows(warehouse, cfg, objective)})
     for key in (INIT_FROM, INPUTS_FROM):
         if kind := getattr(cfg.deep, key):

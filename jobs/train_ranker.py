@@ -88,11 +88,10 @@ def _network(
     # Torch takes seconds to import: the line asks this module for its settings even to skip it.
     from tastemill.ranking import networks  # noqa: PLC0415
     from tastemill.training.feeds import FeedMaker  # noqa: PLC0415
-    from tastemill.training.fit import PARAMS, fit_model  # noqa: PLC0415
+    from tastemill.training.fit import fit_model, params_of  # noqa: PLC0415
 
     deep = cfg.deep.of(kind)
-    settings = deep.model_dump(mode="json", include=set(PARAMS))
-    recipe = _recipe(warehouse, cfg, pool, kind, deep.seed).with_params(settings)
+    recipe = _recipe(warehouse, cfg, pool, kind, deep.seed).with_params(params_of(deep))
     versions = {label: str(version) for label, version in recipe.versions.items()} | pool.params
     maker = FeedMaker(paths.artifacts(cfg) / "feeds", versions, deep, (0, 0))
     feeds = maker.of_features(networks.inputs(rows, pool))

@@ -48,6 +48,15 @@ def test_a_network_that_is_named_is_published(settings: tuple[str, ...], model: 
     assert config_of(cfg.model_dump(), "recorded").recommend.model == model
 
 
+def test_what_one_draws_is_not_what_another_draws() -> None:
+    own = ("deep.negatives=8", "deep.by_model.hstu.sampled_items=512")
+    cfg = load_config(Request("movielens-1m", settings=own))
+    kinds = ("neumf", "sasrec", "hstu", "two_tower", "dcn")
+    assert [cfg.deep.of(kind).drawn for kind in kinds] == [8, 0, 512, 0, 0]
+    assert cfg.deep.of("sasrec").objective_of("implicit") == "softmax"
+    assert cfg.deep.of("hstu").objective_of("implicit") == "sampled_softmax"
+
+
 def test_networks_over_features_are_trained_as_all_are() -> None:
     own = ("deep.epochs=7", "deep.by_model.dcn.epochs=3", "ranker.models=['linear','dcn']")
     cfg = load_config(Request("movielens-1m", settings=own))

@@ -11,7 +11,6 @@ OF_PROFILES = ("embedding_mlp", "two_tower")
 OF_IDS = ("gmf", "mlp", "neumf", "deep_mf")  # which know users and items by their numbers alone
 FACTORIZING = ("gmf", "deep_mf", "two_tower")  # whose scores are products of two vectors
 DRAWING = ("sampled_bce", "bpr")  # objectives that draw what they hold against a row
-PAIR_NEGATIVES = 4
 PARTS: tuple["Network", ...] = ("gmf", "mlp")  # of neumf, which may begin with them
 Network = Literal[
     "embedding_mlp",
@@ -154,11 +153,14 @@ class DeepConfig(Section):
     batch_users: int = Field(
         128, ge=1, description="Sequences: users of a step, over all processes."
     )
-    negatives: int = Field(
+    sampled_items: int = Field(
         0,
         ge=0,
         description="Sequences: items drawn at each step, of which the next one is to be told; 0 "
-        "for the whole catalogue. Networks of ids: items drawn for each row; 0 for four.",
+        "for the whole catalogue.",
+    )
+    negatives: int = Field(
+        4, ge=1, description="Networks of ids: items drawn for each row, which it is held against."
     )
 
     @field_validator("model")
@@ -262,7 +264,9 @@ class DeepConfig(Section):
     @property
     def drawn(self) -> int:
         """Items that a step draws, for all rows together or for each."""
-        return self.negatives or (PAIR_NEGATIVES if self.model in OF_IDS else 0)
+        if self.is_sequence:
+            return self.sampled_items
+        return self.negatives if self.model in OF_IDS else 0
 
     @property
     def rows_per_step(self) -> int:
@@ -272,7 +276,7 @@ class DeepConfig(Section):
     def objective_of(self, task: str) -> str:
         """A key of `deep.objectives.OBJECTIVES`."""
         if self.is_sequence:
-            return "sampled_softmax" if self.negatives else "softmax"
+            return "sampled_softmax" if self.sampled_items else "softmax"
         if self.model == "two_tower":
             return "in_batch_softmax"
         if self.objective != "auto":

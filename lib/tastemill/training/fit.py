@@ -16,7 +16,7 @@ from tastemill.deep.registry import NETWORKS
 from tastemill.delta import Warehouse
 from tastemill.errors import FeedError
 from tastemill.tables import TRAINING_HISTORY
-from tastemill.training.config import DeepConfig
+from tastemill.training.config import OF_IDS, DeepConfig
 from tastemill.training.feeds import Feeds
 from tastemill.training.launch import LaunchConfig, launch
 from tastemill.training.ranking import best_epoch
@@ -39,7 +39,6 @@ PARAMS = (
     "objective",
     "schedule_epochs",
     "checkpoint_steps",
-    "negatives",
     "accumulate",
     "warmup",
     "decay",
@@ -51,7 +50,18 @@ PARAMS = (
     "precision",
     "compiled",
 )
-OF_SEQUENCES = ("num_blocks", "num_heads", "dropout", "batch_users")
+PARAMS_OF_SEQUENCES = ("num_blocks", "num_heads", "dropout", "batch_users", "sampled_items")
+PARAMS_OF_IDS = ("negatives",)
+
+
+def params_of(cfg: DeepConfig) -> dict[str, Any]:
+    """What a model's row tells of the settings of one network."""
+    names = set(PARAMS)
+    if cfg.is_sequence:
+        names.update(PARAMS_OF_SEQUENCES)
+    if cfg.model in OF_IDS:
+        names.update(PARAMS_OF_IDS)
+    return cfg.model_dump(mode="json", include=names)
 
 
 def fit_model(
